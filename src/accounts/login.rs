@@ -1,0 +1,110 @@
+//! Signing in with a password.
+
+use crate::app::App;
+use crate::crypto::password::{PasswordError, Verdict};
+use crate::model::browser_session::{BrowserSession, BrowserSessionId};
+use crate::model::user::{PasswordHash, User, Username};
+use crate::protocol::discovery::ACR_PASSWORD;
+use crate::protocol::error::OAuthError;
+use crate::time::Timestamp;
+
+/// What someone typed, and where.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The username as typed.
+    pub username: &'a str,
+    /// The password as typed.
+    pub password: &'a str,
+    /// The sign-in of this browser, if one counts.
+    pub current: Option<&'a BrowserSession>,
+    /// The browser as it names itself.
+    pub user_agent: Option<&'a str>,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new sign-in.
+    SignedIn(BrowserSessionId),
+    /// The same person proved to be there still: the sign-in goes on, with a new `auth_time`.
+    Confirmed(BrowserSessionId),
+    /// Wrong name, wrong password, disabled account: nobody learns which.
+    Refused,
+    /// Too many passwords are being checked; try again.
+    Busy,
+}
+
+/// The longest user agent that is kept.
+const MAX_USER_AGENT: usize = 256;
+
+/// `amr` of a password (RFC 8176 §2).
+const AMR_PASSWORD: &str = "pwd";
+
+/// Checks a name and a password. Every path computes one hash of the same cost, so that time tells nothing.
+pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthError> {
+    let user = match Username::canonical(attempt.username) {
+        Some(username) => app.store().user_by_name(&username).await?,
+        None => None,
+    };
+    let stored = user.as_ref().and_then(|user| user.password.as_ref());
+    let verdict = app
+        .passwords()
+        .verify(attempt.password, stored.map(|hash| hash.0.as_str()))
+        .await;
+    let needs_rehash = match verdict {
+        Ok(Verdict::Match { needs_rehash }) => needs_rehash,
+        Ok(Verdict::Mismatch) | Err(PasswordError::TooLong) => return Ok(Outcome::Refused),
+        Err(PasswordError::Busy | PasswordError::Failed | PasswordError::Parameters(_)) => return Ok(Outcome::Busy),
+    };
+    let Some(user) = user.filter(User::is_enabled) else {
+        return Ok(Outcome::Refused);
+    };
+    if needs_rehash {
+        rehash(app, &user, attempt.password).await?;
+    }
+    begin_session(app, &user, attempt).await
+}
+
+/// Today's parameters for a password that was just proven. A failure to hash again is no reason to refuse the person.
+async fn rehash(app: &App, user: &User, password: &str) -> Result<(), OAuthError> {
+    let (Some(old), Ok(new)) = (&user.password, app.passwords().hash(password).await) else {
+        return Ok(());
+    };
+    app.store()
+        .rehash_password(user.id, old, &PasswordHash(new))
+        .await
+        .map_err(OAuthError::from)
+}
+
+async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<Outcome, OAuthError> {
+    let now = attempt.now;
+    if let Some(current) = attempt.current.filter(|current| current.user_id == user.id)
+        && app.store().reauthenticate(current.id, now).await?
+    {
+        return Ok(Outcome::Confirmed(current.id));
+    }
+    let session = BrowserSession {
+        id: BrowserSessionId(app.row_key(now)),
+        user_id: user.id,
+        auth_time: now,
+        acr: ACR_PASSWORD.to_owned(),
+        amr: vec![AMR_PASSWORD.to_owned()],
+        created_at: now,
+        expires_at: now.plus(app.config().sessions.absolute_timeout.as_secs()),
+        ended_at: None,
+        user_agent: attempt
+            .user_agent
+            .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+    };
+    let stored = app.store().insert_browser_session(&session).await?;
+    if let Some(replaced) = attempt.current.filter(|_| stored) {
+        app.store().end_session(replaced.id, now).await?;
+    }
+    Ok(if stored {
+        Outcome::SignedIn(session.id)
+    } else {
+        Outcome::Refused
+    })
+}

@@ -1,0 +1,5 @@
+//! People: signing in, the sessions that follow, and what they consent to.
+
+pub mod consent;
+pub mod login;
+pub mod sessions;

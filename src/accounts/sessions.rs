@@ -1,0 +1,41 @@
+//! Who is signed in.
+
+use crate::app::App;
+use crate::model::browser_session::BrowserSessionId;
+use crate::protocol::error::OAuthError;
+use crate::protocol::ids::ClientId;
+use crate::store::SignedIn;
+use crate::time::Timestamp;
+
+/// A session's last use is written down at most this often, in seconds.
+const TOUCH_INTERVAL: i64 = 300;
+
+/// The sign-in `id`, if it counts: not ended, not expired, not idle for too long, its user enabled. With the consent for
+/// `client`, if one is asked about.
+pub async fn current(
+    app: &App,
+    id: Option<BrowserSessionId>,
+    client: Option<&ClientId>,
+    now: Timestamp,
+) -> Result<Option<SignedIn>, OAuthError> {
+    let Some(id) = id else { return Ok(None) };
+    let found = app.store().signed_in(id, client).await?;
+    let idle_timeout = app.config().sessions.idle_timeout.as_secs();
+    let Some(signed_in) = found.filter(|found| counts(found, idle_timeout, now)) else {
+        return Ok(None);
+    };
+    if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL {
+        app.store().touch_session(id, now).await?;
+    }
+    Ok(Some(signed_in))
+}
+
+fn counts(found: &SignedIn, idle_timeout: i64, now: Timestamp) -> bool {
+    let idle = now.since(found.last_seen_at) > idle_timeout;
+    found.session.is_live(now) && found.user.is_enabled() && !idle
+}
+
+/// Signs out: the session ends, and with it the grants that were not given for offline use.
+pub async fn sign_out(app: &App, id: BrowserSessionId, now: Timestamp) -> Result<(), OAuthError> {
+    app.store().end_session(id, now).await.map_err(OAuthError::from)
+}

@@ -1,0 +1,109 @@
+//! What every request shares: configuration, store, clock, keys. State only, no routes.
+
+use std::sync::{Arc, RwLock};
+
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::crypto::keys::KeyRing;
+use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
+use crate::crypto::random;
+use crate::crypto::seal::MasterKey;
+use crate::protocol::error::{OAuthError, Reason};
+use crate::store::{Catalog, Store};
+use crate::time::{Clock, Timestamp};
+
+/// The server's state; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    store: Store,
+    clock: Clock,
+    passwords: PasswordHasher,
+    master_key: MasterKey,
+    form_key: [u8; 32],
+    ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
+}
+
+impl App {
+    /// Puts the state together. An error names password settings that cannot be met.
+    pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
+        let settings = &config.passwords;
+        let cost = HashParams {
+            memory_kib: settings.memory_kib,
+            iterations: settings.iterations,
+            parallelism: settings.parallelism,
+        };
+        let passwords = PasswordHasher::new(cost, settings.permits, settings.queue)?;
+        let form_key = master_key.derive("forms");
+        let ring = RwLock::new(None);
+        Ok(Self(Arc::new(Inner {
+            config,
+            store,
+            clock,
+            passwords,
+            master_key,
+            form_key,
+            ring,
+        })))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The clock. Requests read it once, at their edge.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The one place that hashes passwords, so that its bounds hold for the whole process.
+    pub fn passwords(&self) -> &PasswordHasher {
+        &self.0.passwords
+    }
+
+    /// The key that signing keys are sealed under.
+    pub fn master_key(&self) -> &MasterKey {
+        &self.0.master_key
+    }
+
+    /// The key of form tokens; the same on every node.
+    pub fn form_key(&self) -> &[u8; 32] {
+        &self.0.form_key
+    }
+
+    /// The issuer identifier (RFC 8414 §2).
+    pub fn issuer(&self) -> &str {
+        self.0.config.issuer.as_str()
+    }
+
+    /// A fresh row key.
+    pub fn row_key(&self, now: Timestamp) -> Uuid {
+        random::uuid_v7(now)
+    }
+
+    /// The signing keys of `catalog`, unsealed. Opened once for each version of the catalog.
+    pub fn key_ring(&self, catalog: &Catalog) -> Result<Arc<KeyRing>, OAuthError> {
+        let known = self.0.ring.read().ok().and_then(|ring| ring.clone());
+        if let Some((_, ring)) = known.filter(|(version, _)| *version == catalog.version) {
+            return Ok(ring);
+        }
+        let opened = KeyRing::open(&catalog.keys, &self.0.master_key).map_err(|error| {
+            tracing::error!(%error, "the signing keys cannot be opened");
+            OAuthError::from(Reason::Internal)
+        })?;
+        let ring = Arc::new(opened);
+        if let Ok(mut slot) = self.0.ring.write() {
+            *slot = Some((catalog.version, ring.clone()));
+        }
+        Ok(ring)
+    }
+}

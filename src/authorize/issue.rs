@@ -1,0 +1,84 @@
+//! Giving the code: one write with everything that belongs to it.
+
+use super::callback::{Answer, Callback};
+use crate::app::App;
+use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::browser_session::BrowserSession;
+use crate::model::grant::{Authentication, Grant, GrantId};
+use crate::model::interaction::{AuthorizationRequest, InteractionId};
+use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::scope::{OFFLINE_ACCESS, Scope};
+use crate::store::{Catalog, IssueOutcome, NewCode, NewGrant};
+use crate::time::Timestamp;
+
+/// What a code is given for.
+#[derive(Clone, Copy, Debug)]
+pub struct Issue<'a> {
+    /// The request.
+    pub request: &'a AuthorizationRequest,
+    /// The sign-in.
+    pub session: &'a BrowserSession,
+    /// The consent to remember, if the person was asked just now.
+    pub remember: Option<&'a Scope>,
+    /// The interaction that ends with it.
+    pub interaction: Option<InteractionId>,
+    /// The APIs, whose tokens may live longer than others.
+    pub catalog: &'a Catalog,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// Stores grant and code. `None`: the interaction was answered before, and nothing was stored.
+pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Option<Answer>, OAuthError> {
+    let (request, now) = (issue.request, issue.now);
+    let settings = &app.config().tokens;
+    let offline = request.scope.contains(OFFLINE_ACCESS);
+    let code_ends = now.plus(settings.code_lifetime.as_secs());
+    let grant = Grant {
+        id: GrantId(app.row_key(now)),
+        user_id: issue.session.user_id,
+        client_id: request.client_id.clone(),
+        session_id: issue.session.id,
+        scope: request.scope.clone(),
+        resources: request.resources.clone(),
+        authentication: Authentication {
+            auth_time: issue.session.auth_time,
+            acr: issue.session.acr.clone(),
+            amr: issue.session.amr.clone(),
+        },
+        created_at: now,
+        expires_at: if offline {
+            now.plus(settings.refresh_absolute_lifetime.as_secs())
+        } else {
+            code_ends.plus(longest_access(app, issue.catalog))
+        },
+        ended: None,
+    };
+    let code = OpaqueToken::generate(Kind::Code);
+    let new_code = NewCode {
+        digest: code.digest(),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge,
+        nonce: request.nonce.clone(),
+        expires_at: code_ends,
+    };
+    let new = NewGrant {
+        grant: &grant,
+        offline,
+        code: &new_code,
+        remember: issue.remember,
+        interaction: issue.interaction,
+    };
+    match app.store().issue_code(&new).await? {
+        IssueOutcome::Issued => Ok(Some(Callback::of(request, app.issuer()).code(code.expose()))),
+        IssueOutcome::AlreadyAnswered => Ok(None),
+        IssueOutcome::Gone => Err(Reason::AuthorizeClientUnknown.into()),
+    }
+}
+
+/// The longest life of an access token. Without offline access a grant ends with the last token that its code can buy; its
+/// row lives that long, and with it the memory that the code was used.
+fn longest_access(app: &App, catalog: &Catalog) -> i64 {
+    let of_apis = catalog.apis.iter().filter_map(|api| api.settings.lifetime);
+    of_apis.fold(app.config().tokens.access_lifetime.as_secs(), i64::max)
+}

@@ -1,0 +1,63 @@
+//! Who is calling: client authentication (RFC 6749 §2.3, §3.2.1).
+
+mod presented;
+mod secret;
+
+use std::sync::Arc;
+
+pub use presented::Presented;
+
+use crate::app::App;
+use crate::model::client::Client;
+use crate::protocol::client_auth_method::ClientAuthMethod;
+use crate::protocol::error::{OAuthError, Reason};
+use crate::store::Catalog;
+use crate::time::Timestamp;
+
+/// A client that proved who it is, as far as it can.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// The client.
+    pub client: Arc<Client>,
+    /// The APIs and keys that were current with it.
+    pub catalog: Arc<Catalog>,
+}
+
+/// Authenticates the client that `presented` names. An unknown client and a wrong secret cost and look the same.
+pub async fn authenticate(app: &App, presented: &Presented, now: Timestamp) -> Result<Authenticated, OAuthError> {
+    let found = app.store().find_client(presented.client_id()).await?;
+    let Some(client) = found.client else {
+        secret::waste_a_comparison(presented.secret());
+        return Err(Reason::ClientUnknown.into());
+    };
+    check_method(&client, presented)?;
+    if let Some(presented) = presented.secret() {
+        secret::check(app, &client, presented, now).await?;
+    }
+    check_enabled(&client)?;
+    Ok(Authenticated {
+        client,
+        catalog: found.catalog,
+    })
+}
+
+/// Only a method that the client is registered for; a secret that nobody asked for is not overlooked.
+fn check_method(client: &Client, presented: &Presented) -> Result<(), Reason> {
+    let registered = |method| client.metadata.auth_methods.contains(&method);
+    match presented.method() {
+        ClientAuthMethod::None if client.is_public() => Ok(()),
+        ClientAuthMethod::None => Err(Reason::ClientSecretMissing),
+        _ if client.is_public() => Err(Reason::ClientSecretUnexpected),
+        method if registered(method) => Ok(()),
+        _ => Err(Reason::ClientAuthMethodWrong),
+    }
+}
+
+/// Last, so that only those who know the secret learn that the client is disabled.
+fn check_enabled(client: &Client) -> Result<(), Reason> {
+    if client.is_enabled() {
+        Ok(())
+    } else {
+        Err(Reason::ClientDisabled)
+    }
+}

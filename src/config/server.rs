@@ -1,0 +1,56 @@
+//! `[server]`
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Span, error::Report};
+
+/// The HTTP server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How long running requests may take to finish after a stop signal.
+    pub shutdown_grace: Span,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+    /// The name people see on the pages.
+    pub display_name: String,
+    /// Where files are kept: the SQLite database and the master key, unless set elsewhere.
+    pub data_dir: PathBuf,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            shutdown_grace: Span::from_secs(10),
+            max_body: 64 * 1024,
+            display_name: "Portcullis".to_owned(),
+            data_dir: PathBuf::from("portcullis-data"),
+        }
+    }
+}
+
+impl ServerConfig {
+    pub(super) fn check(&self, report: &mut Report) {
+        let in_range = (4 * 1024..=16 * 1024 * 1024).contains(&self.max_body);
+        report.require(
+            "server.max_body",
+            in_range,
+            "must lie between 4096 (4 KiB) and 16777216 (16 MiB) bytes",
+        );
+        report.require(
+            "server.display_name",
+            !self.display_name.trim().is_empty(),
+            "must not be empty",
+        );
+        report.require(
+            "server.data_dir",
+            !self.data_dir.as_os_str().is_empty(),
+            "must not be empty",
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! `[sessions]`
+
+use serde::{Deserialize, Serialize};
+
+use super::{Span, error::Report};
+
+/// Browser sessions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// A session that is not used for so long ends.
+    pub idle_timeout: Span,
+    /// The longest life of a session.
+    pub absolute_timeout: Span,
+    /// How long a person may take between an authorization request and its answer.
+    pub interaction_lifetime: Span,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Span::from_days(14),
+            absolute_timeout: Span::from_days(60),
+            interaction_lifetime: Span::from_mins(15),
+        }
+    }
+}
+
+impl SessionsConfig {
+    pub(super) fn check(&self, report: &mut Report) {
+        report.require(
+            "sessions.idle_timeout",
+            self.idle_timeout.as_secs() >= 60,
+            "must be at least 1m",
+        );
+        let absolute = self.absolute_timeout >= self.idle_timeout;
+        report.require(
+            "sessions.absolute_timeout",
+            absolute,
+            "must not be shorter than sessions.idle_timeout",
+        );
+        let interaction = (60..=86_400).contains(&self.interaction_lifetime.as_secs());
+        report.require(
+            "sessions.interaction_lifetime",
+            interaction,
+            "must lie between 1m and 1d",
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! The primitives, and the only room that names a cryptography crate.
+//!
+//! `ring` hashes, authenticates and seals; `aws-lc-rs` signs, verifies and makes keys; `argon2` hashes
+//! passwords; `jsonwebtoken` plays the foreign verifier. Callers see none of them: they see tokens, digests,
+//! signers and verdicts. Nothing here reads a clock: `now` is an argument.
+
+pub mod digest;
+pub mod jwt;
+mod key_file;
+pub mod keys;
+pub mod opaque;
+pub mod password;
+pub mod policy;
+pub mod random;
+pub mod seal;

@@ -1,0 +1,270 @@
+//! Opaque secrets: codes, tokens and client secrets that mean nothing outside our database.
+//!
+//! # Format
+//!
+//! ```text
+//! pc_rt_ 3kTMd9…(43)…Q0 Ab12Cd
+//! prefix body            checksum
+//! ```
+//!
+//! * **prefix**: `pc_`, two letters for the [`Kind`], `_`.
+//! * **body**: 32 random bytes as one big-endian number in base 62 (`0-9A-Za-z`), padded with `0` to 43 characters.
+//! * **checksum**: the CRC-32 of zlib and PNG over prefix and body, in base 62, padded with `0` to 6 characters.
+//!
+//! A secret scanner therefore needs one expression, `pc_(ac|rt|at|dc|cs|ia|ra|ru)_[0-9A-Za-z]{49}`, and can
+//! discard false finds offline by the checksum. The checksum protects nothing; the 256 random bits do. The
+//! prefix is under the checksum, so a secret cannot be relabelled as another kind by accident.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::{digest, random};
+use crate::model::digest::TokenDigest;
+
+/// What an opaque secret is for. A secret of one kind is never accepted where another is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Authorization code.
+    Code,
+    /// Refresh token.
+    Refresh,
+    /// Opaque access token.
+    Access,
+    /// Device code (RFC 8628).
+    Device,
+    /// Client secret that the server drew.
+    ClientSecret,
+    /// Initial access token for dynamic registration (RFC 7591).
+    InitialAccess,
+    /// Registration access token (RFC 7592).
+    RegistrationAccess,
+    /// The secret part of a pushed `request_uri` (RFC 9126).
+    PushedRequest,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Code,
+        Self::Refresh,
+        Self::Access,
+        Self::Device,
+        Self::ClientSecret,
+        Self::InitialAccess,
+        Self::RegistrationAccess,
+        Self::PushedRequest,
+    ];
+
+    /// The prefix that secrets of this kind carry.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Code => "pc_ac_",
+            Self::Refresh => "pc_rt_",
+            Self::Access => "pc_at_",
+            Self::Device => "pc_dc_",
+            Self::ClientSecret => "pc_cs_",
+            Self::InitialAccess => "pc_ia_",
+            Self::RegistrationAccess => "pc_ra_",
+            Self::PushedRequest => "pc_ru_",
+        }
+    }
+}
+
+/// A well-formed opaque secret in clear. It is wiped on drop, never printed, and stored only as its digest.
+#[derive(Clone)]
+pub struct OpaqueToken {
+    text: Zeroizing<String>,
+}
+
+impl OpaqueToken {
+    /// Draws a new secret of 256 bits.
+    #[must_use]
+    pub fn generate(kind: Kind) -> Self {
+        let secret = Zeroizing::new(random::bytes::<32>());
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX_LEN + BODY_LEN + CHECKSUM_LEN));
+        text.push_str(kind.prefix());
+        push_base62(&mut text, &secret[..], BODY_LEN);
+        let checksum = crc32(text.as_bytes());
+        push_base62(&mut text, &checksum.to_be_bytes(), CHECKSUM_LEN);
+        Self { text }
+    }
+
+    /// Accepts text of exactly this form and kind. `None` spares a database look-up; it says nothing about
+    /// whether the secret was ever issued.
+    pub fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let tail = text.strip_prefix(kind.prefix())?;
+        let well_formed =
+            tail.len() == BODY_LEN + CHECKSUM_LEN && tail.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !well_formed {
+            return None;
+        }
+        // Everything is ASCII from here on, so this is a character boundary.
+        let (covered, checksum) = text.split_at(PREFIX_LEN + BODY_LEN);
+        let mut expected = String::with_capacity(CHECKSUM_LEN);
+        push_base62(&mut expected, &crc32(covered.as_bytes()).to_be_bytes(), CHECKSUM_LEN);
+        (expected == checksum).then(|| Self {
+            text: Zeroizing::new(text.to_owned()),
+        })
+    }
+
+    /// The secret itself, to send to the one client it is for.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// What is stored in its place.
+    pub fn digest(&self) -> TokenDigest {
+        digest::token_digest(&self.text)
+    }
+}
+
+impl fmt::Debug for OpaqueToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpaqueToken({}…)", &self.text[..PREFIX_LEN])
+    }
+}
+
+const PREFIX_LEN: usize = 6;
+/// 62^43 is just above 2^256.
+const BODY_LEN: usize = 43;
+/// 62^6 is above 2^32.
+const CHECKSUM_LEN: usize = 6;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Appends `number` (big-endian, at most 32 bytes) in base 62, padded with `0` to `width` characters.
+fn push_base62(out: &mut String, number: &[u8], width: usize) {
+    let mut rest = Zeroizing::new([0u8; 32]);
+    rest[32 - number.len()..].copy_from_slice(number);
+    let mut digits = Zeroizing::new([b'0'; BODY_LEN]);
+    for digit in digits[..width].iter_mut().rev() {
+        *digit = BASE62[divide_by_62(&mut rest)];
+    }
+    out.extend(digits[..width].iter().map(|&digit| char::from(digit)));
+}
+
+/// Divides a big-endian number in place and returns the remainder.
+fn divide_by_62(number: &mut [u8; 32]) -> usize {
+    let mut remainder = 0u16;
+    for byte in number.iter_mut() {
+        let value = remainder << 8 | u16::from(*byte);
+        // The quotient fits a byte, because the remainder carried in is below 62.
+        *byte = (value / 62) as u8;
+        remainder = value % 62;
+    }
+    usize::from(remainder)
+}
+
+/// CRC-32 as in zlib and PNG (reflected polynomial `0xEDB88320`). Inputs are 49 bytes: no table is worth it.
+fn crc32(data: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for &byte in data {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            let mask = (crc & 1).wrapping_neg();
+            crc = (crc >> 1) ^ (0xEDB8_8320 & mask);
+        }
+    }
+    !crc
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn crc32_matches_the_published_vector() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn base62_pads_and_holds_the_largest_number() {
+        let mut text = String::new();
+        push_base62(&mut text, &[0; 32], BODY_LEN);
+        assert_eq!(text, "0".repeat(BODY_LEN));
+        text.clear();
+        push_base62(&mut text, &[0, 0, 0, 62], 3);
+        assert_eq!(text, "010");
+        let mut largest = [0xff; 32];
+        for _ in 0..BODY_LEN {
+            divide_by_62(&mut largest);
+        }
+        assert_eq!(largest, [0; 32], "43 digits must hold 32 bytes");
+    }
+
+    #[test]
+    fn every_kind_round_trips_and_no_kind_is_taken_for_another() {
+        for &kind in Kind::ALL {
+            let token = OpaqueToken::generate(kind);
+            assert_eq!(token.expose().len(), 55);
+            for &other in Kind::ALL {
+                let parsed = OpaqueToken::parse(other, token.expose());
+                assert_eq!(parsed.is_some(), other == kind, "{kind:?} as {other:?}");
+            }
+            let relabelled = token.expose().replacen(kind.prefix(), "pc_zz_", 1);
+            assert!(OpaqueToken::parse(kind, &relabelled).is_none());
+        }
+    }
+
+    #[test]
+    fn relabelling_breaks_the_checksum() {
+        let code = OpaqueToken::generate(Kind::Code);
+        let forged = code.expose().replacen("pc_ac_", "pc_rt_", 1);
+        assert!(OpaqueToken::parse(Kind::Refresh, &forged).is_none());
+    }
+
+    #[test]
+    fn any_single_changed_character_is_noticed() {
+        let token = OpaqueToken::generate(Kind::Access);
+        for at in 0..token.expose().len() {
+            let mut bytes = token.expose().as_bytes().to_vec();
+            bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(OpaqueToken::parse(Kind::Access, &changed).is_none(), "position {at}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_none_and_never_a_panic() {
+        let good = OpaqueToken::generate(Kind::Code);
+        let cases = [
+            String::new(),
+            "pc_ac_".to_owned(),
+            format!("{} ", good.expose()),
+            format!(" {}", good.expose()),
+            format!("{}=", good.expose()),
+            good.expose()[..54].to_owned(),
+            // 49 bytes, but of two and three bytes each: a boundary falls inside a character.
+            format!("pc_ac_{}a", "é".repeat(24)),
+            format!("pc_ac_{}a", "€".repeat(16)),
+            format!("pc_ac_{}\0", &good.expose()[6..54]),
+            "é".repeat(55),
+        ];
+        for text in cases {
+            assert!(OpaqueToken::parse(Kind::Code, &text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_kind_only() {
+        let token = OpaqueToken::generate(Kind::Refresh);
+        assert_eq!(format!("{token:?}"), "OpaqueToken(pc_rt_…)");
+    }
+
+    #[test]
+    fn the_digest_is_over_the_whole_text() {
+        let token = OpaqueToken::generate(Kind::Refresh);
+        let parsed = OpaqueToken::parse(Kind::Refresh, token.expose()).unwrap();
+        assert_eq!(parsed.digest(), digest::token_digest(token.expose()));
+    }
+
+    proptest! {
+        #[test]
+        fn parse_never_panics(tail in "\\PC{0,60}") {
+            let _ = OpaqueToken::parse(Kind::Code, &tail);
+            let _ = OpaqueToken::parse(Kind::Code, &format!("pc_ac_{tail}"));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Randomness, from the operating system only.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Fills an array from the operating system's generator.
+///
+/// There is no error to handle: a server that cannot draw secrets must not answer at all, so a failing
+/// entropy source aborts the process at once. Unwinding would leave other requests running on whatever
+/// state the failure left behind.
+#[must_use]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut out = [0; N];
+    if SystemRandom::new().fill(&mut out).is_err() {
+        tracing::error!("the operating system's random generator failed; aborting");
+        std::process::abort();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_draws_differ() {
+        assert_ne!(super::bytes::<32>(), super::bytes::<32>());
+    }
+}
+
+/// A UUID version 7 (RFC 9562 §5.7) of `now`: row keys that sort by age. It tells its time, so it is never a secret.
+pub fn uuid_v7(now: crate::time::Timestamp) -> uuid::Uuid {
+    let millis = u64::try_from(now.as_i64()).unwrap_or_default().saturating_mul(1000);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes::<10>()).into_uuid()
+}

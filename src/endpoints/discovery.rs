@@ -1,0 +1,29 @@
+//! Server metadata (OpenID Connect Discovery §4, RFC 8414 §3): one document under both names.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::http::error::Response503;
+use crate::http::{document, paths};
+use crate::protocol::discovery::{Endpoints, Metadata};
+use crate::protocol::scope::{OPENID_SCOPES, Scope};
+
+/// The metadata. Its scopes are those of OpenID Connect; the scopes of APIs are their operators' business and not published.
+pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, Response503> {
+    let issuer = &app.config().issuer;
+    let endpoints = Endpoints {
+        authorization: issuer.url(paths::AUTHORIZE),
+        token: issuer.url(paths::TOKEN),
+        userinfo: issuer.url(paths::USERINFO),
+        revocation: issuer.url(paths::REVOKE),
+        jwks: issuer.url(paths::JWKS),
+    };
+    let scopes = Scope::from_tokens(OPENID_SCOPES.iter().copied())
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes);
+    Ok(document::answer(&headers, "application/json", &metadata))
+}

@@ -1,0 +1,8 @@
+//! For machines: one file for each endpoint. They extract, call, respond.
+
+pub mod discovery;
+pub mod health;
+pub mod jwks;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;

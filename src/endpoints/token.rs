@@ -1,0 +1,37 @@
+//! `POST /token` (RFC 6749 §3.2).
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::client_auth;
+use crate::grants::{self, TokenCx};
+use crate::http::error::ApiError;
+use crate::http::extract::client_form::ClientForm;
+use crate::http::respond;
+use crate::protocol::error::OAuthError;
+use crate::tokens::plan::TokenResponse;
+
+/// Answers a token request.
+pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
+    let mut response = match exchange(&app, &form).await {
+        Ok(tokens) => respond::json(StatusCode::OK, &tokens),
+        Err(error) => ApiError(error).into_response(),
+    };
+    respond::note_client(&mut response, form.presented.client_id());
+    response
+}
+
+async fn exchange(app: &App, form: &ClientForm) -> Result<TokenResponse, OAuthError> {
+    let now = app.clock().now();
+    let caller = client_auth::authenticate(app, &form.presented, now).await?;
+    let request = grants::parse(&form.params, &caller.client)?;
+    let cx = TokenCx {
+        app,
+        client: &caller.client,
+        catalog: &caller.catalog,
+        now,
+    };
+    grants::exchange(&cx, request).await
+}

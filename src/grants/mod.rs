@@ -1,0 +1,89 @@
+//! The token endpoint's grants: one file each, always load, decide, plan, commit.
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+use crate::app::App;
+use crate::model::client::Client;
+use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::params::Params;
+use crate::protocol::scope::Scope;
+use crate::store::Catalog;
+use crate::time::Timestamp;
+use crate::tokens::plan::TokenResponse;
+
+pub use authorization_code::{CodeRequest, Decision as CodeDecision, decide as decide_code};
+pub use client_credentials::ClientCredentialsRequest;
+pub use refresh_token::{Decision as RefreshDecision, RefreshRequest, decide as decide_refresh};
+
+/// What every grant is given.
+#[derive(Clone, Copy)]
+pub struct TokenCx<'a> {
+    /// The server.
+    pub app: &'a App,
+    /// The authenticated client.
+    pub client: &'a Client,
+    /// The APIs and keys that are current.
+    pub catalog: &'a Catalog,
+    /// The moment of the request.
+    pub now: Timestamp,
+}
+
+/// A token request, parsed.
+#[derive(Debug)]
+pub enum GrantRequest {
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(CodeRequest),
+    /// RFC 6749 §6.
+    RefreshToken(RefreshRequest),
+    /// RFC 6749 §4.4.2.
+    ClientCredentials(ClientCredentialsRequest),
+}
+
+/// Reads a token request that `client` may make.
+pub fn parse(params: &Params, client: &Client) -> Result<GrantRequest, Reason> {
+    params.refuse_repeated()?;
+    let grant_type = params.get("grant_type")?.ok_or(Reason::GrantTypeMissing)?;
+    let grant_type: GrantType = grant_type.parse().map_err(|()| Reason::GrantTypeUnknown)?;
+    if !grant_type.is_offered() {
+        return Err(Reason::GrantTypeUnknown);
+    }
+    if !client.may(grant_type) {
+        return Err(Reason::GrantNotRegistered);
+    }
+    match grant_type {
+        GrantType::AuthorizationCode => CodeRequest::parse(params).map(GrantRequest::AuthorizationCode),
+        GrantType::RefreshToken => RefreshRequest::parse(params).map(GrantRequest::RefreshToken),
+        GrantType::ClientCredentials => ClientCredentialsRequest::parse(params).map(GrantRequest::ClientCredentials),
+        GrantType::DeviceCode => Err(Reason::GrantTypeUnknown),
+    }
+}
+
+/// Answers a token request.
+pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenResponse, OAuthError> {
+    match request {
+        GrantRequest::AuthorizationCode(request) => authorization_code::exchange(cx, &request).await,
+        GrantRequest::RefreshToken(request) => refresh_token::exchange(cx, &request).await,
+        GrantRequest::ClientCredentials(request) => client_credentials::exchange(cx, &request).await,
+    }
+}
+
+/// The requested resources must be among those of the grant, if it names any (RFC 8707 §2.2).
+fn granted_resources(granted: &[String], requested: &[String]) -> Result<Vec<String>, Reason> {
+    if requested.is_empty() {
+        return Ok(granted.to_vec());
+    }
+    let beyond = !granted.is_empty() && requested.iter().any(|resource| !granted.contains(resource));
+    if beyond {
+        Err(Reason::ResourceNotGranted)
+    } else {
+        Ok(requested.to_vec())
+    }
+}
+
+/// An optional `scope` parameter.
+fn scope(params: &Params) -> Result<Option<Scope>, Reason> {
+    params.get("scope")?.map(Scope::parse).transpose()
+}

@@ -1,0 +1,115 @@
+//! Errors as machines get them (RFC 6749 §5.2, RFC 6750 §3).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::respond;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::store::StoreError;
+
+/// After how many seconds a caller may try again when the server could not answer.
+pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// An error of an endpoint that clients authenticate at.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiError(pub OAuthError);
+
+/// An error of an endpoint that takes bearer tokens. `None`: no token was presented, and none is named wrong
+/// (RFC 6750 §3.1).
+#[derive(Clone, Copy, Debug)]
+pub struct BearerError(pub Option<OAuthError>);
+
+#[derive(Serialize)]
+struct Body {
+    error: ErrorCode,
+    error_description: &'static str,
+}
+
+impl<E: Into<OAuthError>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl<E: Into<OAuthError>> From<E> for BearerError {
+    fn from(error: E) -> Self {
+        Self(Some(error.into()))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = body(self.0);
+        if self.0.code == ErrorCode::InvalidClient {
+            let challenge = HeaderValue::from_static(r#"Basic realm="portcullis", charset="UTF-8""#);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl IntoResponse for BearerError {
+    fn into_response(self) -> Response {
+        let Some(error) = self.0 else {
+            let mut response = respond::plain(StatusCode::UNAUTHORIZED, "present an access token\n");
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Bearer realm="portcullis""#),
+            );
+            return response;
+        };
+        let mut response = body(error);
+        let challenge = format!(
+            r#"Bearer realm="portcullis", error="{}", error_description="{}""#,
+            error.code,
+            error.code.description()
+        );
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+fn body(error: OAuthError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = Body {
+        error: error.code,
+        error_description: error.code.description(),
+    };
+    let mut response = respond::json(status, &body);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    respond::note_reason(&mut response, error);
+    response
+}
+
+/// So that handlers can use `?` on the store.
+impl From<StoreError> for Response503 {
+    fn from(error: StoreError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// An error of an endpoint without a client: documents, readiness.
+#[derive(Clone, Copy, Debug)]
+pub struct Response503(pub OAuthError);
+
+impl From<OAuthError> for Response503 {
+    fn from(error: OAuthError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Response503 {
+    fn into_response(self) -> Response {
+        body(self.0)
+    }
+}

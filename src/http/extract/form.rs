@@ -1,0 +1,40 @@
+//! Form bodies.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, header};
+
+use crate::protocol::error::Reason;
+use crate::protocol::params::Params;
+
+/// Reads a body of `application/x-www-form-urlencoded`, of at most `limit` bytes.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Params, Reason> {
+    if !is_form(headers) {
+        return Err(Reason::BodyNotForm);
+    }
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(Reason::BodyTooLarge);
+    }
+    let bytes = to_bytes(body, limit).await.map_err(|_| Reason::BodyTooLarge)?;
+    Params::parse(&bytes)
+}
+
+/// The media type, once, with no charset but UTF-8 and no content coding.
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let Ok(text) = only.to_str() else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let parameters_fit = parts.all(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        && parameters_fit
+        && !headers.contains_key(header::CONTENT_ENCODING)
+}

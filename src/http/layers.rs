@@ -1,0 +1,95 @@
+//! What surrounds every request: its id, its log line, the headers of every answer, and what happens when a handler panics.
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument as _;
+
+use super::csp;
+use super::error::ApiError;
+use super::respond::LogNote;
+use crate::app::App;
+use crate::protocol::error::Reason;
+use crate::store::counted;
+use crate::telemetry::request_log::{Line, log};
+
+/// Names a request, from the caller's side into the log and back.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, counts its queries, writes its log line, and completes the headers of its answer.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers()).unwrap_or_else(|| app.row_key(app.clock().now()).to_string());
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let span = tracing::info_span!("request", id = %id);
+    let (mut response, queries) = counted(next.run(request)).instrument(span).await;
+    let note = response.extensions_mut().remove::<LogNote>().unwrap_or_default();
+    log(&Line {
+        request_id: &id,
+        method: method.as_str(),
+        route: &route,
+        status: response.status().as_u16(),
+        client_id: note.client_id.as_ref(),
+        reason: note.reason,
+        duration: started.elapsed(),
+        queries,
+    });
+    complete_headers(&app, response.headers_mut());
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID.clone(), id);
+    }
+    response
+}
+
+/// An id that a proxy gave, if it can stand in a log as it is.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    ((8..=64).contains(&text.len()) && text.bytes().all(harmless)).then(|| text.to_owned())
+}
+
+/// On every answer: pages, documents, errors, redirects.
+fn complete_headers(app: &App, headers: &mut HeaderMap) {
+    const FIXED: &[(&str, &str)] = &[
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ];
+    for (name, value) in FIXED {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(csp::NOTHING));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    if app.config().issuer.is_https() {
+        let two_years = HeaderValue::from_static("max-age=63072000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
+    }
+}
+
+/// The answer to a request whose handler panicked. The message may hold anything, so it goes nowhere.
+pub fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
+    ApiError::from(Reason::Internal).into_response()
+}
+
+/// The answer for a path that does not exist, to machines.
+pub fn not_found() -> Response {
+    super::respond::plain(StatusCode::NOT_FOUND, "there is nothing here\n")
+}

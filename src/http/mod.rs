@@ -1,0 +1,12 @@
+//! HTTP: what endpoints and pages have in common, and nothing about policy.
+
+pub mod assets;
+pub mod cors;
+pub mod csp;
+pub mod document;
+pub mod error;
+pub mod extract;
+pub mod layers;
+pub mod paths;
+pub mod respond;
+pub mod session;

@@ -1,0 +1,46 @@
+//! Every path, once. They are relative to the issuer's own path.
+
+/// RFC 6749 §3.1.
+pub const AUTHORIZE: &str = "/authorize";
+/// RFC 6749 §3.2.
+pub const TOKEN: &str = "/token";
+/// OpenID Connect Core §5.3.
+pub const USERINFO: &str = "/userinfo";
+/// RFC 7009.
+pub const REVOKE: &str = "/revoke";
+/// RFC 7517.
+pub const JWKS: &str = "/.well-known/jwks.json";
+/// OpenID Connect Discovery §4.
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// RFC 8414 §3: this one goes before the issuer's path, not behind it.
+pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Signed-in home.
+pub const HOME: &str = "/";
+/// Sign in for its own sake.
+pub const LOGIN: &str = "/login";
+/// Sign out, after asking.
+pub const LOGOUT: &str = "/logout";
+/// Sign in for a waiting request.
+pub const INTERACTION_LOGIN: &str = "/interaction/{id}/login";
+/// Choose an account for a waiting request.
+pub const INTERACTION_ACCOUNT: &str = "/interaction/{id}/account";
+/// Consent to a waiting request.
+pub const INTERACTION_CONSENT: &str = "/interaction/{id}/consent";
+/// A client's picture.
+pub const CLIENT_LOGO: &str = "/client/{client_id}/logo";
+/// Embedded files, named by their contents.
+pub const STATIC: &str = "/static/{name}";
+
+/// The process answers.
+pub const HEALTH: &str = "/healthz";
+/// The process can do its work.
+pub const READY: &str = "/readyz";
+
+/// A path with its one parameter filled in.
+pub fn fill(path: &str, value: &str) -> String {
+    match (path.find('{'), path.find('}')) {
+        (Some(open), Some(close)) => format!("{}{value}{}", &path[..open], &path[close + 1..]),
+        _ => path.to_owned(),
+    }
+}

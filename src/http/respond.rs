@@ -1,0 +1,73 @@
+//! Building responses.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::ids::ClientId;
+
+/// What a handler tells the request log, carried on its response.
+#[derive(Clone, Debug, Default)]
+pub struct LogNote {
+    /// The client that the request was about.
+    pub client_id: Option<ClientId>,
+    /// Why it was refused.
+    pub reason: Option<Reason>,
+}
+
+/// A JSON document that nobody may keep (RFC 6749 §5.1).
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let Ok(bytes) = serde_json::to_vec(body) else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
+    };
+    let mut response = with_type(status, "application/json", bytes);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A short text.
+pub fn plain(status: StatusCode, text: &'static str) -> Response {
+    with_type(status, "text/plain; charset=utf-8", text.as_bytes().to_vec())
+}
+
+/// A body of some media type.
+pub fn with_type(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = HttpResponse::new(Body::from(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// `303 See Other`: the next request is a GET, so no form is sent on to anybody (RFC 9700 §4.12).
+pub fn see_other(location: &str) -> Response {
+    let mut response = HttpResponse::new(Body::empty());
+    let Ok(location) = HeaderValue::from_str(location) else {
+        return plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the next address could not be written",
+        );
+    };
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+/// Notes the client for the request log.
+pub fn note_client(response: &mut Response, client_id: &ClientId) {
+    let extensions = response.extensions_mut();
+    extensions.get_or_insert_default::<LogNote>().client_id = Some(client_id.clone());
+}
+
+/// Notes why for the request log.
+pub fn note_reason(response: &mut Response, error: OAuthError) {
+    response.extensions_mut().get_or_insert_default::<LogNote>().reason = Some(error.reason);
+}

@@ -1,0 +1,38 @@
+//! Sweeping: expired rows go, in batches, on every node.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::store::StoreError;
+
+/// Between two batches, so that writers who wait get their turn.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Sweeps until it is told to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let interval = app.config().sweep.interval.as_duration();
+    while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+        match once(&app).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "expired rows swept"),
+            Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
+        }
+    }
+}
+
+/// Sweeps everything that has expired by now. Returns how many rows went.
+pub async fn once(app: &App) -> Result<u64, StoreError> {
+    let now = app.clock().now();
+    let batch = i64::from(app.config().sweep.batch);
+    let mut rows = app.store().delete_gone_keys(now).await?;
+    loop {
+        let swept = app.store().sweep(now, batch).await?;
+        rows += swept.rows;
+        if !swept.more {
+            return Ok(rows);
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+}

@@ -1,0 +1,1 @@
+//! Why it is built so. Nothing here is code.

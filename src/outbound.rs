@@ -1,0 +1,174 @@
+//! The only HTTP client.
+//!
+//! Addresses come from the operator's own configuration, or from the metadata of an issuer that it names. Nothing that
+//! a stranger chose may be passed: there is no guard against addresses inside the network here.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response, header, redirect};
+use url::form_urlencoded;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_BODY_BYTES: usize = 256 * 1024;
+const USER_AGENT: &str = concat!("portcullis/", env!("CARGO_PKG_VERSION"));
+
+/// A client that gives up early, follows no redirect, uses no proxy and reads no more than 256 KiB.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// `None` when this machine offers no certificates to trust: each call then fails, the start does not.
+    client: Option<Client>,
+}
+
+/// What came back. `Debug` leaves the body out, because bodies hold tokens.
+pub struct Fetched {
+    /// The HTTP status.
+    pub status: u16,
+    /// `WWW-Authenticate`: where a resource says why it refused a token (RFC 6750 §3).
+    pub challenge: Option<String>,
+    /// The whole body.
+    pub body: String,
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why nothing came back. Holds no address, because addresses may hold secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutboundError {
+    /// The machine has no trusted certificates, or its TLS library did not start.
+    #[error("the HTTP client could not be set up")]
+    Unavailable,
+    /// No connection.
+    #[error("the server cannot be reached")]
+    Unreachable,
+    /// Later than 5 seconds.
+    #[error("the server did not answer in time")]
+    TimedOut,
+    /// More than 256 KiB.
+    #[error("the answer is too long")]
+    TooLarge,
+    /// The body is not UTF-8.
+    #[error("the answer is not text")]
+    NotText,
+    /// Anything else that breaks an exchange off.
+    #[error("the exchange broke off")]
+    Broken,
+}
+
+impl Outbound {
+    /// Sets the client up. Costs a moment (certificates are read), so keep it and clone it.
+    #[must_use]
+    pub fn new() -> Self {
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .user_agent(USER_AGENT)
+            .build()
+            .inspect_err(|error| tracing::warn!(%error, "no outbound HTTP client"))
+            .ok();
+        Self { client }
+    }
+
+    /// `GET`, asking for JSON.
+    pub async fn get_json(&self, url: &str) -> Result<Fetched, OutboundError> {
+        fetch(self.client()?.get(url)).await
+    }
+
+    /// `GET` with a bearer token (RFC 6750 §2.1), asking for JSON.
+    pub async fn get_bearer(&self, url: &str, token: &str) -> Result<Fetched, OutboundError> {
+        fetch(self.client()?.get(url).bearer_auth(token)).await
+    }
+
+    /// `POST` of a form. `basic` is a client's identifier and secret, encoded as RFC 6749 §2.3.1 asks: each is
+    /// form-encoded before the two are joined, unlike plain HTTP Basic.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &str)>,
+    ) -> Result<Fetched, OutboundError> {
+        let request = self.client()?.post(url).form(form);
+        fetch(match basic {
+            Some((id, secret)) => request.basic_auth(form_encode(id), Some(form_encode(secret))),
+            None => request,
+        })
+        .await
+    }
+
+    fn client(&self) -> Result<&Client, OutboundError> {
+        self.client.as_ref().ok_or(OutboundError::Unavailable)
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn form_encode(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+async fn fetch(request: RequestBuilder) -> Result<Fetched, OutboundError> {
+    let response = request.header(header::ACCEPT, "application/json").send().await?;
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    Ok(Fetched {
+        status: response.status().as_u16(),
+        challenge: challenge.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        body: read(response).await?,
+    })
+}
+
+/// Reads piece by piece and stops at the cap: `Content-Length` is only what the sender claims.
+async fn read(mut response: Response) -> Result<String, OutboundError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > MAX_BODY_BYTES {
+            return Err(OutboundError::TooLarge);
+        }
+        body.extend_from_slice(&piece);
+    }
+    String::from_utf8(body).map_err(|_| OutboundError::NotText)
+}
+
+impl From<reqwest::Error> for OutboundError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            Self::TimedOut
+        } else if error.is_connect() {
+            Self::Unreachable
+        } else {
+            Self::Broken
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_credentials_are_form_encoded_first() {
+        assert_eq!(form_encode("a b:c/é"), "a+b%3Ac%2F%C3%A9");
+    }
+
+    #[test]
+    fn debug_shows_no_body() {
+        let fetched = Fetched {
+            status: 200,
+            challenge: None,
+            body: "secret".to_owned(),
+        };
+        assert!(!format!("{fetched:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,110 @@
+//! `GET|POST /authorize` (RFC 6749 §3.1): assemble, establish the callback, validate, load, go on.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::cx::PageCx;
+use super::flow::{self, Journey};
+use crate::accounts::sessions;
+use crate::app::App;
+use crate::authorize::callback::{self, Callback};
+use crate::authorize::request;
+use crate::authorize::validate::{ValidateCx, validate};
+use crate::http::extract::form;
+use crate::http::{paths, respond};
+use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::params::Params;
+use crate::store::ClientLookup;
+
+/// The request in the query.
+pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Response {
+    match Params::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(params) => answer(cx, params).await,
+        Err(reason) => cx.error(reason),
+    }
+}
+
+/// The request in a form. A parameter that is in the query as well counts as sent twice.
+///
+/// A form that another site posts comes without our cookie (`SameSite=Lax`), whoever is signed in. Such a request is asked
+/// again as a GET, which comes with it, instead of being mistaken for a new browser.
+pub async fn post(
+    State(app): State<App>,
+    cx: PageCx,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let read = form::read(&headers, body, app.config().server.max_body).await;
+    let params = match (Params::parse(query.unwrap_or_default().as_bytes()), read) {
+        (Ok(in_query), Ok(in_body)) => in_query.join(in_body),
+        (Err(reason), _) | (_, Err(reason)) => return cx.error(reason),
+    };
+    let as_get = (!cx.browser.sent_cookie).then(|| params.to_query());
+    let href = cx.href(paths::AUTHORIZE);
+    let response = answer(cx, params).await;
+    match as_get {
+        Some(query) if goes_to_a_page_of_ours(&response) => respond::see_other(&format!("{href}?{query}")),
+        _ => response,
+    }
+}
+
+/// Whether an answer leads to one of our own pages rather than to the client.
+fn goes_to_a_page_of_ours(response: &Response) -> bool {
+    let location = response.headers().get(axum::http::header::LOCATION);
+    location.is_some_and(|location| location.as_bytes().starts_with(b"/"))
+}
+
+async fn answer(mut cx: PageCx, params: Params) -> Response {
+    let app = cx.app.clone();
+    let assembled = match request::assemble(&app, params).await {
+        Ok(assembled) => assembled,
+        Err(error) => return cx.error(error),
+    };
+    let callback = match callback::establish(&assembled.params, &assembled.client, app.issuer()) {
+        Ok(callback) => callback,
+        Err(reason) => return cx.error(reason),
+    };
+    let checked = app.key_ring(&assembled.catalog).and_then(|ring| {
+        let (client, catalog) = (assembled.client.as_ref(), assembled.catalog.as_ref());
+        let check = ValidateCx {
+            client,
+            catalog,
+            ring: &ring,
+            issuer: app.issuer(),
+            now: cx.now,
+        };
+        Ok(validate(&check, &callback, &assembled.params)?)
+    });
+    let request = match checked {
+        Ok(request) => request,
+        Err(error) => return tell(&cx, &callback, &assembled.client.client_id, error),
+    };
+    let signed_in = sessions::current(&app, cx.browser.signed_in(), Some(&request.client_id), cx.now).await;
+    let signed_in = match signed_in {
+        Ok(signed_in) => signed_in,
+        Err(error) => return tell(&cx, &callback, &request.client_id, error),
+    };
+    let found = ClientLookup {
+        client: Some(assembled.client),
+        catalog: assembled.catalog,
+    };
+    let journey = Journey {
+        request: &request,
+        found: &found,
+        waiting: None,
+    };
+    flow::go_on(&mut cx, &journey, signed_in.as_ref()).await
+}
+
+fn tell(cx: &PageCx, callback: &Callback, client_id: &crate::protocol::ids::ClientId, error: OAuthError) -> Response {
+    if error.reason == Reason::Internal {
+        return cx.error(error);
+    }
+    let mut response = flow::deliver(cx, callback.error(error.code));
+    respond::note_client(&mut response, client_id);
+    respond::note_reason(&mut response, error);
+    response
+}

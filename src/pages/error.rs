@@ -1,0 +1,133 @@
+//! The error page: what happened, what to do, a reference that the log carries, and a hint for the app's developer that
+//! gives nothing away.
+
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+
+use super::cx;
+use super::view::ErrorPage;
+use crate::app::App;
+use crate::http::error::RETRY_AFTER;
+use crate::http::{csp, respond};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
+
+/// What went wrong with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageError {
+    /// In the protocol's terms.
+    Protocol(OAuthError),
+    /// A form came without the token of its page.
+    FormStale,
+    /// A waiting request that is not this browser's, or has been given up.
+    NoInteraction,
+    /// There is no such page.
+    NotFound,
+}
+
+impl From<OAuthError> for PageError {
+    fn from(error: OAuthError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<Reason> for PageError {
+    fn from(reason: Reason) -> Self {
+        Self::Protocol(reason.into())
+    }
+}
+
+/// What the page says.
+struct Words {
+    status: u16,
+    heading: &'static str,
+    message: &'static str,
+    hint: Option<&'static str>,
+}
+
+/// Renders the page and notes the reason for the log.
+pub fn render(app: &App, reference: &str, error: PageError) -> Response {
+    let words = words(error);
+    let page = ErrorPage {
+        frame: cx::frame(app),
+        heading: words.heading.to_owned(),
+        message: words.message.to_owned(),
+        developer_hint: words.hint.map(str::to_owned),
+        reference: reference.to_owned(),
+        retry_href: None,
+    };
+    let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = cx::html(status, &page, &csp::page());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    if let PageError::Protocol(error) = error {
+        respond::note_reason(&mut response, error);
+    }
+    response
+}
+
+fn words(error: PageError) -> Words {
+    match error {
+        PageError::Protocol(error) => protocol_words(error),
+        PageError::FormStale => Words {
+            status: 403,
+            heading: "This form is out of date",
+            message: "Nothing was changed. Go back, load the page again, and try once more.",
+            hint: None,
+        },
+        PageError::NoInteraction => Words {
+            status: 400,
+            heading: "This sign-in has expired",
+            message: "It was started too long ago, or in another browser. Go back to the app and start again.",
+            hint: None,
+        },
+        PageError::NotFound => Words {
+            status: 404,
+            heading: "There is nothing here",
+            message: "The address may be mistyped, or the page has moved.",
+            hint: None,
+        },
+    }
+}
+
+fn protocol_words(error: OAuthError) -> Words {
+    match error.code {
+        ErrorCode::TemporarilyUnavailable => Words {
+            status: error.status(),
+            heading: "We cannot answer right now",
+            message: "Please try again in a moment.",
+            hint: None,
+        },
+        ErrorCode::ServerError => Words {
+            status: error.status(),
+            heading: "Something went wrong here",
+            message: "It is not your doing. If it happens again, tell the operator the reference below.",
+            hint: None,
+        },
+        _ => Words {
+            status: error.status(),
+            heading: "The app sent a request that we cannot accept",
+            message: "You were not signed in, and nothing was shared. Go back to the app; if this happens again, tell \
+                      the people who run it.",
+            hint: Some(developer_hint(error.reason)),
+        },
+    }
+}
+
+/// What to mend. An unknown and a disabled client read the same.
+fn developer_hint(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AuthorizeClientIdMissing => "Send client_id with the authorization request.",
+        Reason::AuthorizeClientUnknown => {
+            "No client that may be used has this client_id. Compare it with the one that was registered."
+        }
+        Reason::RedirectUriMissing => "Send redirect_uri: one of those that are registered for the client.",
+        Reason::RedirectUriUnregistered => {
+            "redirect_uri must equal a registered one, character by character. Only the port of a loopback address \
+             (http://127.0.0.1, http://[::1], http://localhost) may differ."
+        }
+        Reason::ParameterRepeated => "Send each parameter once.",
+        Reason::ParameterMalformed => "Send parameters as percent-encoded UTF-8 without NUL.",
+        _ => "Compare the request with RFC 6749 section 4.1.1.",
+    }
+}

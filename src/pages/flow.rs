@@ -1,0 +1,245 @@
+//! Where a request goes next: the one place that turns a [`Step`] into an answer, for the first visit and for every return.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::cx::{PageCx, html, interaction_path};
+use super::error::PageError;
+use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
+use crate::accounts::sessions;
+use crate::authorize::issue::{Issue, issue};
+use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
+use crate::http::{csp, paths, respond};
+use crate::model::client::Client;
+use crate::model::interaction::{AuthorizationRequest, Interaction, Progress};
+use crate::model::user::User;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::store::{ClientLookup, SignedIn};
+
+/// A validated request on its way.
+pub struct Journey<'a> {
+    /// The request.
+    pub request: &'a AuthorizationRequest,
+    /// Its client, as it is now, with the catalog.
+    pub found: &'a ClientLookup,
+    /// The interaction, once it waits.
+    pub waiting: Option<&'a Interaction>,
+}
+
+/// Decides and acts. `signed_in` counts already; see [`sessions::current`].
+pub async fn go_on(cx: &mut PageCx, journey: &Journey<'_>, signed_in: Option<&SignedIn>) -> Response {
+    match try_to_go_on(cx, journey, signed_in).await {
+        Ok(response) => response,
+        Err(error) => failed(cx, journey, error),
+    }
+}
+
+async fn try_to_go_on(
+    cx: &mut PageCx,
+    journey: &Journey<'_>,
+    signed_in: Option<&SignedIn>,
+) -> Result<Response, OAuthError> {
+    let Some(client) = &journey.found.client else {
+        return Ok(cx.error(PageError::NoInteraction));
+    };
+    let nothing = Progress::default();
+    let facts = Facts {
+        request: journey.request,
+        client,
+        session: signed_in.map(|signed_in| &signed_in.session),
+        consented: signed_in.and_then(|signed_in| signed_in.consented.as_ref()),
+        progress: journey.waiting.map_or(&nothing, |waiting| &waiting.progress),
+        now: cx.now,
+    };
+    match (next_step(&facts), signed_in) {
+        (Step::Login(_), _) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
+        (Step::SelectAccount, _) => wait(cx, journey, paths::INTERACTION_ACCOUNT).await,
+        (Step::Consent, _) => wait(cx, journey, paths::INTERACTION_CONSENT).await,
+        (Step::Refuse(reason), _) => refuse(cx, journey, reason.into()).await,
+        (Step::Issue, Some(signed_in)) => give_code(cx, journey, signed_in).await,
+        (Step::Issue, None) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
+    }
+}
+
+/// On to a page that asks the person; the request waits meanwhile.
+async fn wait(cx: &mut PageCx, journey: &Journey<'_>, page: &str) -> Result<Response, OAuthError> {
+    let id = match journey.waiting {
+        Some(waiting) => waiting.id,
+        None => {
+            let browser = cx.browser.ensure_id(&cx.app, cx.now).await?;
+            interaction::begin(&cx.app, journey.request.clone(), browser, cx.now)
+                .await?
+                .id
+        }
+    };
+    Ok(cx.see_other(&interaction_path(page, id)))
+}
+
+/// Tells the client that the person refused.
+pub async fn refuse_request(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Response {
+    match refuse(cx, journey, error).await {
+        Ok(response) => response,
+        Err(error) => failed(cx, journey, error),
+    }
+}
+
+/// Tells the client, and ends the interaction.
+async fn refuse(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Result<Response, OAuthError> {
+    if let Some(waiting) = journey.waiting
+        && !interaction::finish(&cx.app, waiting, cx.now).await?
+    {
+        return Ok(already_answered(cx));
+    }
+    Ok(tell(cx, journey.request, error))
+}
+
+async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Response, OAuthError> {
+    let session = &signed_in.session;
+    let asked = journey
+        .waiting
+        .is_some_and(|waiting| waiting.progress.consented == Some(session.id));
+    let remember = asked.then(|| match &signed_in.consented {
+        Some(before) => before.union(&journey.request.scope),
+        None => journey.request.scope.clone(),
+    });
+    let order = Issue {
+        request: journey.request,
+        session,
+        remember: remember.as_ref(),
+        interaction: journey.waiting.map(|waiting| waiting.id),
+        catalog: &journey.found.catalog,
+        now: cx.now,
+    };
+    match issue(&cx.app, &order).await? {
+        Some(answer) => {
+            let mut response = deliver(cx, answer);
+            respond::note_client(&mut response, &journey.request.client_id);
+            Ok(response)
+        }
+        None => Ok(already_answered(cx)),
+    }
+}
+
+/// An error once the callback is proven goes to the client, save for a broken server, which is told to the person.
+fn failed(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Response {
+    match error.code {
+        ErrorCode::ServerError | ErrorCode::InvalidRequest => cx.error(error),
+        _ => tell(cx, journey.request, error),
+    }
+}
+
+/// The answer that tells the client of an error.
+fn tell(cx: &PageCx, request: &AuthorizationRequest, error: OAuthError) -> Response {
+    let mut response = deliver(cx, Callback::of(request, cx.app.issuer()).error(error.code));
+    respond::note_client(&mut response, &request.client_id);
+    respond::note_reason(&mut response, error);
+    response
+}
+
+/// Sends an answer on its way through the browser.
+pub fn deliver(cx: &PageCx, answer: Answer) -> Response {
+    match answer {
+        Answer::Redirect(location) => respond::see_other(&location),
+        Answer::FormPost { action, fields } => {
+            let page = FormPost {
+                action: action.as_str().to_owned(),
+                fields: fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect(),
+                title: "Back to the app".to_owned(),
+                product: cx.app.config().server.display_name.clone(),
+            };
+            html(StatusCode::OK, &page, &csp::form_post(&action, FORM_POST_SCRIPT))
+        }
+    }
+}
+
+/// For the second answer to one question: a double click, another tab, the back button.
+pub fn already_answered(cx: &PageCx) -> Response {
+    let page = Finished {
+        frame: cx.frame(),
+        heading: "This request was answered already".to_owned(),
+        message: "You can close this page and go back to the app.".to_owned(),
+    };
+    cx.page(StatusCode::CONFLICT, &page)
+}
+
+/// A waiting request with everything that a page about it needs.
+pub struct Waiting {
+    /// The interaction.
+    pub interaction: Interaction,
+    /// Its client and the catalog.
+    pub found: ClientLookup,
+    /// The client, enabled.
+    pub client: std::sync::Arc<Client>,
+    /// Who is signed in, if that counts.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// Loads the waiting request `id` of this browser; `Err` is the page to show instead.
+pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
+    let unknown = || cx.error(PageError::NoInteraction);
+    let id = uuid::Uuid::parse_str(id).map_err(|_| unknown())?;
+    let interaction = match interaction::find(&cx.app, id, cx.browser.id(), cx.now).await {
+        Ok(Ok(interaction)) => interaction,
+        Ok(Err(interaction::Unusable::Answered)) => return Err(already_answered(cx)),
+        Ok(Err(interaction::Unusable::Unknown)) => return Err(unknown()),
+        Err(error) => return Err(cx.error(error)),
+    };
+    let client_id = &interaction.request.client_id;
+    let found = cx
+        .app
+        .store()
+        .find_client(client_id)
+        .await
+        .map_err(|error| cx.error(OAuthError::from(error)))?;
+    let Some(client) = found.client.clone().filter(|client| client.is_enabled()) else {
+        return Err(unknown());
+    };
+    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now)
+        .await
+        .map_err(|error| cx.error(error))?;
+    Ok(Waiting {
+        interaction,
+        found,
+        client,
+        signed_in,
+    })
+}
+
+impl Waiting {
+    /// The request on its way.
+    pub fn journey(&self) -> Journey<'_> {
+        Journey {
+            request: &self.interaction.request,
+            found: &self.found,
+            waiting: Some(&self.interaction),
+        }
+    }
+
+    /// The app as pages show it.
+    pub fn app_view(&self, cx: &PageCx) -> AppView {
+        let redirect_uri = &self.interaction.request.redirect_uri;
+        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
+        AppView {
+            name: self.client.metadata.name.clone(),
+            host: (!redirect_uri.proves_no_identity()).then(|| redirect_uri.display_host()),
+            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            verified: true,
+        }
+    }
+}
+
+/// A user as pages show them.
+pub fn account_view(user: &User) -> Account {
+    let detail = user
+        .claims
+        .email
+        .clone()
+        .unwrap_or_else(|| user.username.as_str().to_owned());
+    Account {
+        display: user.display_name().to_owned(),
+        detail,
+    }
+}

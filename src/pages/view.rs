@@ -1,0 +1,311 @@
+//! What each page for people shows: one template struct per page, in plain owned data.
+//!
+//! A handler decides, fills one of these and renders it. Nothing here knows a rule, a request or a row, so every page
+//! can be rendered from `render_all_samples` alone. askama escapes all of it; no template opts out.
+
+use askama::Template;
+
+mod samples;
+
+pub use samples::render_all_samples;
+
+/// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
+pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
+
+/// What `layout.html` needs on every page. The title is a block of each page's own template.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// BCP 47 tag of the page's language.
+    pub lang: String,
+    /// Content-hashed address of the stylesheet.
+    pub stylesheet_href: String,
+    /// Content-hashed address of the mark, used in the header and as the favicon.
+    pub icon_href: String,
+    /// The display name of this server.
+    pub product: String,
+}
+
+/// The client, as a person is told about it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Chosen by the client: may hold anything.
+    pub name: String,
+    /// Where the browser returns to; `None` for an app on this device (loopback or a private scheme).
+    pub host: Option<String>,
+    /// Same-origin address of the logo, because the policy forbids all others. `None` draws a monogram.
+    pub logo_href: Option<String>,
+    /// Whether an operator vouches for this app. Consent adds a warning when it is `false`.
+    pub verified: bool,
+}
+
+impl App {
+    /// The letter that stands in for a missing logo.
+    pub fn monogram(&self) -> String {
+        monogram(&self.name)
+    }
+}
+
+/// The signed-in person, as they recognise themselves.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// A name, or the username when there is no name.
+    pub display: String,
+    /// A second line such as the e-mail address; left out when empty.
+    pub detail: String,
+}
+
+impl Account {
+    /// The letter in the account's circle.
+    pub fn monogram(&self) -> String {
+        monogram(&self.display)
+    }
+}
+
+/// The first letter or digit: skips whatever a hostile name begins with (overrides, markup).
+fn monogram(name: &str) -> String {
+    name.chars()
+        .find(|c| c.is_alphanumeric())
+        .map_or_else(|| "?".to_owned(), |c| c.to_uppercase().collect())
+}
+
+/// Sign in, or prove again who one is.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/login.html")]
+pub struct Login {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// Where the form posts `username`, `password` and `csrf`.
+    pub action: String,
+    /// Token of the hidden `csrf` field.
+    pub csrf: String,
+    /// The app that sent the person here; `None` when they came by themselves.
+    pub app: Option<App>,
+    /// What to fill in; moves the first focus to the password unless empty.
+    pub username: String,
+    /// "Confirm it is you": the username is fixed (still posted, never to be trusted).
+    pub reauth: bool,
+    /// Why the last attempt did not work.
+    pub error: Option<LoginError>,
+    /// "Use another account", offered when present.
+    pub switch_href: Option<String>,
+}
+
+impl Login {
+    fn password_first(&self) -> bool {
+        self.reauth || !self.username.is_empty()
+    }
+
+    fn credentials_refused(&self) -> bool {
+        self.error == Some(LoginError::WrongCredentials)
+    }
+}
+
+/// Why a sign-in form is shown again. One text for an unknown user and a wrong password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginError {
+    /// Username or password did not match.
+    WrongCredentials,
+    /// Too many attempts, or too many at once.
+    Busy,
+    /// The sign-in took longer than it may.
+    Expired,
+    /// The form's token does not belong to this browser session.
+    FormStale,
+}
+
+impl LoginError {
+    /// All of them, for the tests.
+    pub const ALL: [Self; 4] = [Self::WrongCredentials, Self::Busy, Self::Expired, Self::FormStale];
+
+    /// One sentence for the person.
+    pub fn what_happened(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "Wrong username or password.",
+            Self::Busy => "We cannot sign you in just now.",
+            Self::Expired => "This sign-in took too long.",
+            Self::FormStale => "This page was out of date.",
+        }
+    }
+
+    /// The next step, always something that this page offers.
+    pub fn what_to_do(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "Check both and try again.",
+            Self::Busy => "Wait a minute, then try again.",
+            Self::Expired => "Enter your password again to continue.",
+            Self::FormStale => "Enter your password again. If this repeats, allow cookies for this site.",
+        }
+    }
+}
+
+/// One thing that the app would be allowed to do.
+#[derive(Debug, Clone)]
+pub struct Permission {
+    /// In words, completing "This app will be able to …".
+    pub text: String,
+    /// The scope value, for those who want to know.
+    pub scope: String,
+}
+
+/// May this app do these things with this account?
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/consent.html")]
+pub struct Consent {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// Where the form posts `decision` (`allow` or `deny`) and `csrf`.
+    pub action: String,
+    /// Token of the hidden `csrf` field.
+    pub csrf: String,
+    /// Who asks.
+    pub app: App,
+    /// Whose account it is about.
+    pub account: Account,
+    /// What is asked for; may be empty (`openid` alone needs no words).
+    pub permissions: Vec<Permission>,
+    /// Whether "allow" is kept, so that the same request is not asked again.
+    pub remembered: bool,
+    /// "Not you?"
+    pub switch_href: String,
+}
+
+/// An account to choose, with the value that its button posts.
+#[derive(Debug, Clone)]
+pub struct AccountChoice {
+    /// Value of the `account` field. Never `other`, which stands for "use another account".
+    pub id: String,
+    /// What is shown.
+    pub account: Account,
+}
+
+/// Which of the accounts in this browser?
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/select_account.html")]
+pub struct SelectAccount {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// Where the form posts `account` (an id, or `other`) and `csrf`.
+    pub action: String,
+    /// Token of the hidden `csrf` field.
+    pub csrf: String,
+    /// Who asks.
+    pub app: App,
+    /// In the order to show.
+    pub accounts: Vec<AccountChoice>,
+}
+
+/// A request that cannot go on, and cannot be answered to the app either.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/error.html")]
+pub struct ErrorPage {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// A few words; also the title.
+    pub heading: String,
+    /// What happened and what to do, for somebody who never heard of OAuth.
+    pub message: String,
+    /// What the app's developer should change. Public: anybody may read it.
+    pub developer_hint: Option<String>,
+    /// Finds this failure in the log.
+    pub reference: String,
+    /// "Try again", offered when trying again can help.
+    pub retry_href: Option<String>,
+}
+
+/// The server's own front page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/home.html")]
+pub struct Home {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// `None` shows the signed-out page.
+    pub user: Option<Account>,
+    /// Token of the hidden `csrf` field.
+    pub csrf: String,
+    /// Where the sign-out button posts `csrf`.
+    pub sign_out_action: String,
+    /// Where the signed-out page leads.
+    pub sign_in_href: String,
+}
+
+/// Shown before signing out when somebody else (an app, a link) asked for it.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/sign_out.html")]
+pub struct SignOut {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// Where the form posts `confirm=logout` and `csrf`.
+    pub action: String,
+    /// Token of the hidden `csrf` field.
+    pub csrf: String,
+    /// Who is about to be signed out.
+    pub account: Account,
+}
+
+/// After signing out, when there is no app to return to.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/signed_out.html")]
+pub struct SignedOut {
+    /// See [`Frame`].
+    pub frame: Frame,
+}
+
+/// Nothing is wrong and nothing is left to do here.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/finished.html")]
+pub struct Finished {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// A few words; also the title.
+    pub heading: String,
+    /// Where to go from here.
+    pub message: String,
+}
+
+/// The response mode `form_post` (OAuth 2.0 Form Post Response Mode): posts the answer to the app, by itself where
+/// scripts run and by a button where they do not. Stands alone, because its policy allows one script and nothing else.
+#[derive(Clone, Template)]
+#[template(path = "pages/form_post.html")]
+pub struct FormPost {
+    /// The redirect URI.
+    pub action: String,
+    /// The parameters of the answer. Holds codes and tokens, hence no `Debug`.
+    pub fields: Vec<(String, String)>,
+    /// Heading and title.
+    pub title: String,
+    /// The display name of this server.
+    pub product: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_renders_as_one_document_and_escapes_what_it_is_given() {
+        for (name, html) in render_all_samples() {
+            assert_eq!(html.matches("<h1").count(), 1, "{name}: one heading");
+            assert_eq!(html.matches("<main").count(), 1, "{name}: one main landmark");
+            assert!(!html.contains("<svg"), "{name}: markup in a value stays text");
+            assert!(!html.contains(" style="), "{name}: the policy forbids inline styles");
+            assert_eq!(html.contains("<script"), name == "form_post", "{name}: scripts");
+        }
+    }
+
+    #[test]
+    fn the_form_post_script_is_on_the_page_byte_for_byte() {
+        let tag = format!("<script>{FORM_POST_SCRIPT}</script>");
+        for (_, html) in render_all_samples().iter().filter(|(name, _)| *name == "form_post") {
+            assert_eq!(html.matches(&tag).count(), 1);
+            assert_eq!(html.matches("<script").count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_monogram_is_a_letter_or_a_digit() {
+        assert_eq!(monogram("photo garden"), "P");
+        assert_eq!(monogram("\u{202e}\"><svg>"), "S");
+        assert_eq!(monogram("محمد"), "م");
+        assert_eq!(monogram("\u{1f4f7}"), "?");
+    }
+}

@@ -1,0 +1,387 @@
+//! Every page filled with realistic and with hostile values, for the test that renders them all.
+
+use askama::Template;
+
+use super::{
+    Account, AccountChoice, App, Consent, ErrorPage, Finished, FormPost, Frame, Home, Login, LoginError, Permission,
+    SelectAccount, SignOut, SignedOut,
+};
+
+const MARKUP: &str = r#""><svg onload=alert(1)>"#;
+const OVERRIDE: &str = "\u{202e}knab ruoy\u{2066} Photos";
+const CSRF: &str = "c2FtcGxlLWNzcmYtdG9rZW4";
+
+/// Renders every sample of every page, each with the name of its template.
+pub fn render_all_samples() -> Vec<(&'static str, String)> {
+    let mut pages = Vec::new();
+    render("login", &Login::samples(), &mut pages);
+    render("consent", &Consent::samples(), &mut pages);
+    render("select_account", &SelectAccount::samples(), &mut pages);
+    render("error", &ErrorPage::samples(), &mut pages);
+    render("home", &Home::samples(), &mut pages);
+    render("sign_out", &SignOut::samples(), &mut pages);
+    render("signed_out", &SignedOut::samples(), &mut pages);
+    render("finished", &Finished::samples(), &mut pages);
+    render("form_post", &FormPost::samples(), &mut pages);
+    pages
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "only a failing `Display` could fail, and the pages show strings alone"
+)]
+fn render<T: Template>(name: &'static str, samples: &[T], pages: &mut Vec<(&'static str, String)>) {
+    pages.extend(
+        samples
+            .iter()
+            .map(|page| (name, page.render().expect("strings always render"))),
+    );
+}
+
+fn long() -> String {
+    "Extraordinarily-long-unbroken-".repeat(12)
+}
+
+fn frame() -> Frame {
+    Frame {
+        lang: "en".to_owned(),
+        stylesheet_href: "/static/portcullis.css".to_owned(),
+        icon_href: "/static/portcullis.svg".to_owned(),
+        product: "Portcullis".to_owned(),
+    }
+}
+
+fn hostile_frame(product: &str) -> Frame {
+    Frame {
+        product: product.to_owned(),
+        ..frame()
+    }
+}
+
+fn app() -> App {
+    App {
+        name: "Photo Garden".to_owned(),
+        host: Some("photos.example.com".to_owned()),
+        logo_href: Some("/static/demo-app.png".to_owned()),
+        verified: true,
+    }
+}
+
+fn plain_app() -> App {
+    App {
+        name: "Invoice Desk".to_owned(),
+        host: None,
+        logo_href: None,
+        verified: false,
+    }
+}
+
+fn hostile_app(name: &str) -> App {
+    App {
+        name: name.to_owned(),
+        host: Some(format!("{name}.example")),
+        logo_href: None,
+        verified: false,
+    }
+}
+
+fn hostile_apps() -> [App; 3] {
+    [hostile_app(MARKUP), hostile_app(OVERRIDE), hostile_app(&long())]
+}
+
+fn account(display: &str, detail: &str) -> Account {
+    Account {
+        display: display.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+fn ada() -> Account {
+    account("Ada Lovelace", "ada@example.com")
+}
+
+fn accounts() -> Vec<Account> {
+    vec![
+        ada(),
+        account("محمد", "mohammed@example.com"),
+        account("alice", ""),
+        account(OVERRIDE, MARKUP),
+        account(&long(), &long()),
+    ]
+}
+
+fn permissions(texts: &[(&str, &str)]) -> Vec<Permission> {
+    texts
+        .iter()
+        .map(|(text, scope)| Permission {
+            text: (*text).to_owned(),
+            scope: (*scope).to_owned(),
+        })
+        .collect()
+}
+
+impl Login {
+    /// First visit, each error, confirmation, and names from hostile clients.
+    pub fn samples() -> Vec<Self> {
+        let fresh = Self {
+            frame: frame(),
+            action: "/login?interaction=01".to_owned(),
+            csrf: CSRF.to_owned(),
+            app: Some(app()),
+            username: String::new(),
+            reauth: false,
+            error: None,
+            switch_href: None,
+        };
+        let switch_href = Some("/login?switch=1".to_owned());
+        let confirm = Self {
+            username: "ada@example.com".to_owned(),
+            reauth: true,
+            switch_href,
+            ..fresh.clone()
+        };
+        let mut samples = vec![
+            fresh.clone(),
+            Self {
+                app: None,
+                ..fresh.clone()
+            },
+            Self {
+                app: Some(plain_app()),
+                ..fresh.clone()
+            },
+            confirm,
+        ];
+        samples.extend(LoginError::ALL.map(|error| Self {
+            username: "ada".to_owned(),
+            error: Some(error),
+            ..fresh.clone()
+        }));
+        samples.extend(hostile_apps().map(|app| Self {
+            frame: hostile_frame(&app.name),
+            action: MARKUP.to_owned(),
+            csrf: MARKUP.to_owned(),
+            username: app.name.clone(),
+            app: Some(app),
+            ..fresh.clone()
+        }));
+        samples
+    }
+}
+
+impl Consent {
+    /// A usual request, one for sign-in alone, and hostile clients.
+    pub fn samples() -> Vec<Self> {
+        let usual = Self {
+            frame: frame(),
+            action: "/consent?interaction=01".to_owned(),
+            csrf: CSRF.to_owned(),
+            app: app(),
+            account: ada(),
+            permissions: permissions(&[
+                ("See your name and picture", "profile"),
+                ("See your e-mail address", "email"),
+                ("Read and organise your albums", "albums:write"),
+                ("Stay connected while you are away", "offline_access"),
+            ]),
+            remembered: true,
+            switch_href: "/login?switch=1".to_owned(),
+        };
+        let bare = Self {
+            app: plain_app(),
+            permissions: Vec::new(),
+            remembered: false,
+            ..usual.clone()
+        };
+        let mut samples = vec![usual.clone(), bare];
+        samples.extend(
+            hostile_apps()
+                .into_iter()
+                .zip(accounts().into_iter().rev())
+                .map(|(app, account)| Self {
+                    frame: hostile_frame(&app.name),
+                    permissions: permissions(&[
+                        (&app.name, &app.name),
+                        (MARKUP, MARKUP),
+                        ("Read your files", "files:read"),
+                    ]),
+                    switch_href: MARKUP.to_owned(),
+                    app,
+                    account,
+                    ..usual.clone()
+                }),
+        );
+        samples
+    }
+}
+
+impl SelectAccount {
+    /// Two accounts, and every kind of name at once.
+    pub fn samples() -> Vec<Self> {
+        let choices = |accounts: Vec<Account>| {
+            let numbered = accounts.into_iter().enumerate();
+            numbered
+                .map(|(n, account)| AccountChoice {
+                    id: format!("account-{n}"),
+                    account,
+                })
+                .collect::<Vec<_>>()
+        };
+        let two = Self {
+            frame: frame(),
+            action: "/select-account?interaction=01".to_owned(),
+            csrf: CSRF.to_owned(),
+            app: app(),
+            accounts: choices(vec![ada(), account("Charles Babbage", "charles@example.com")]),
+        };
+        let mut all = choices(accounts());
+        all.push(AccountChoice {
+            id: MARKUP.to_owned(),
+            account: ada(),
+        });
+        vec![
+            two.clone(),
+            Self {
+                app: hostile_app(OVERRIDE),
+                accounts: all,
+                ..two
+            },
+        ]
+    }
+}
+
+impl ErrorPage {
+    /// A broken link from an app, one that may be tried again, and values that an attacker chose.
+    pub fn samples() -> Vec<Self> {
+        let broken = Self {
+            frame: frame(),
+            heading: "This link does not work".to_owned(),
+            message: "The app that sent you here made a mistake, so we cannot sign you in to it safely. Go back and \
+                      try again, or tell the people who make the app."
+                .to_owned(),
+            developer_hint: Some(
+                "redirect_uri \"https://photos.example.com/cb/\" is not registered for this client. It must match a \
+                 registered one exactly, character by character."
+                    .to_owned(),
+            ),
+            reference: "01K6ZP3QW8".to_owned(),
+            retry_href: None,
+        };
+        let expired = Self {
+            heading: "This took too long".to_owned(),
+            message: "For your safety a sign-in must be finished within a few minutes. Start again from here."
+                .to_owned(),
+            developer_hint: None,
+            retry_href: Some("/authorize?client_id=photos".to_owned()),
+            ..broken.clone()
+        };
+        let hostile = |text: &str| Self {
+            heading: text.to_owned(),
+            message: text.to_owned(),
+            developer_hint: Some(text.to_owned()),
+            reference: text.to_owned(),
+            retry_href: Some(text.to_owned()),
+            ..broken.clone()
+        };
+        vec![
+            broken.clone(),
+            expired,
+            hostile(MARKUP),
+            hostile(OVERRIDE),
+            hostile(&long()),
+        ]
+    }
+}
+
+impl Home {
+    /// Signed out, and every kind of name signed in.
+    pub fn samples() -> Vec<Self> {
+        let signed_out = Self {
+            frame: frame(),
+            user: None,
+            csrf: CSRF.to_owned(),
+            sign_out_action: "/sign-out".to_owned(),
+            sign_in_href: "/login".to_owned(),
+        };
+        let mut samples: Vec<_> = accounts()
+            .into_iter()
+            .map(|user| Self {
+                user: Some(user),
+                ..signed_out.clone()
+            })
+            .collect();
+        samples.push(signed_out);
+        samples
+    }
+}
+
+impl SignOut {
+    /// Every kind of name.
+    pub fn samples() -> Vec<Self> {
+        let sample = |account| Self {
+            frame: frame(),
+            action: "/sign-out".to_owned(),
+            csrf: CSRF.to_owned(),
+            account,
+        };
+        accounts().into_iter().map(sample).collect()
+    }
+}
+
+impl SignedOut {
+    /// The one there is, and a server with a hostile name.
+    pub fn samples() -> Vec<Self> {
+        vec![
+            Self { frame: frame() },
+            Self {
+                frame: hostile_frame(MARKUP),
+            },
+        ]
+    }
+}
+
+impl Finished {
+    /// An answer given twice, and hostile text.
+    pub fn samples() -> Vec<Self> {
+        let sample = |heading: &str, message: &str| Self {
+            frame: frame(),
+            heading: heading.to_owned(),
+            message: message.to_owned(),
+        };
+        vec![
+            sample(
+                "Already answered",
+                "You have already answered this request. Go back to the app to continue.",
+            ),
+            sample(MARKUP, OVERRIDE),
+            sample(&long(), &long()),
+        ]
+    }
+}
+
+impl FormPost {
+    /// A code with its state, and an answer that tries to break out of its field.
+    pub fn samples() -> Vec<Self> {
+        let sample = |fields: &[(&str, &str)]| Self {
+            action: "https://photos.example.com/cb?a=1&b=2".to_owned(),
+            fields: fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            title: "Returning you to the app".to_owned(),
+            product: "Portcullis".to_owned(),
+        };
+        vec![
+            sample(&[
+                ("code", "pc_ac_sample"),
+                ("state", "af0ifjsldkj"),
+                ("iss", "https://id.example.com"),
+            ]),
+            sample(&[
+                ("state", MARKUP),
+                ("error_description", "</script><script>alert(1)</script>"),
+                ("submit", "x"),
+            ]),
+        ]
+    }
+}

@@ -1,0 +1,153 @@
+//! The pages, as data for their templates.
+
+use askama::Template;
+
+use super::exchange::field;
+use super::inspect::{self, Claim, Decoded, Finding, Inspection, Verdict};
+use super::refusal::Refusal;
+use super::steps::{MachineOutcome, Outcome};
+use super::{Assets, DemoUser, PlaygroundConfig};
+
+/// What the layout needs.
+pub(super) struct Frame<'a> {
+    pub stylesheet_href: &'a str,
+    pub icon_href: &'a str,
+    pub issuer: &'a str,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(assets: &'a Assets, config: &'a PlaygroundConfig) -> Self {
+        Self {
+            stylesheet_href: &assets.stylesheet_href,
+            icon_href: &assets.icon_href,
+            issuer: &config.issuer,
+        }
+    }
+}
+
+/// The front page.
+#[derive(Template)]
+#[template(path = "playground/start.html")]
+pub(super) struct Start<'a> {
+    pub frame: Frame<'a>,
+    /// Who can sign in.
+    pub user: Option<&'a DemoUser>,
+    pub endpoint: &'a str,
+    pub parameters: Vec<Claim>,
+    /// A shell command that fetches a token without a person.
+    pub curl: Option<String>,
+    pub machine: Option<MachineOutcome>,
+}
+
+/// One sign-in, step by step.
+#[derive(Template)]
+#[template(path = "playground/result.html")]
+pub(super) struct ResultPage<'a> {
+    pub frame: Frame<'a>,
+    pub outcome: Outcome,
+}
+
+impl ResultPage<'_> {
+    fn parameters(&self) -> Vec<Claim> {
+        self.outcome
+            .attempt
+            .parameters
+            .iter()
+            .map(|(name, value)| field(name, value))
+            .collect()
+    }
+
+    fn answered(&self) -> Vec<Claim> {
+        let iss = self.outcome.iss.as_deref().map(|iss| field("iss", iss));
+        let state = field("state", &self.outcome.attempt.secrets.state);
+        [Some(field("code", &self.outcome.code)), Some(state), iss]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn code_verdicts(&self) -> Vec<Verdict> {
+        let issuer = match self.outcome.iss {
+            Some(_) => Verdict::check("Issuer", true, "iss is the server we asked."),
+            None => Verdict::skipped("Issuer", "The server does not promise to send iss."),
+        };
+        vec![
+            Verdict::check("State", true, "The value that this browser was given."),
+            issuer,
+        ]
+    }
+
+    /// The person's name, in the words that came with the tokens.
+    fn name(&self) -> Option<String> {
+        let userinfo = self
+            .outcome
+            .userinfo
+            .as_ref()
+            .map(|(exchange, _)| inspect::rows_of(&exchange.body));
+        let claims = [
+            decoded(self.outcome.id_token.as_ref()).map(|id| id.claims.clone()),
+            userinfo,
+        ];
+        let claims: Vec<Claim> = claims.into_iter().flatten().flatten().collect();
+        let wanted = ["name", "preferred_username", "email"];
+        let found = wanted
+            .iter()
+            .find_map(|name| claims.iter().find(|claim| claim.name == *name))?;
+        serde_json::from_str(&found.value).ok()
+    }
+
+    fn userinfo_rows(&self) -> Vec<Claim> {
+        let good = self
+            .outcome
+            .userinfo
+            .as_ref()
+            .filter(|(exchange, _)| exchange.succeeded());
+        good.map_or_else(Vec::new, |(exchange, _)| inspect::rows_of(&exchange.body))
+    }
+
+    fn tokens_title(&self) -> String {
+        match (&self.outcome.set, &self.outcome.rotation) {
+            (None, _) => "The server kept its tokens".to_owned(),
+            (Some(_), _) if !self.outcome.tokens.succeeded() => "The refresh was refused".to_owned(),
+            (Some(_), Some(rotation)) if rotation.number > 1 => {
+                format!("New tokens after {} refreshes", rotation.number)
+            }
+            (Some(_), Some(_)) => "New tokens after a refresh".to_owned(),
+            (Some(_), None) => "The code became tokens".to_owned(),
+        }
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.outcome.set.as_ref().is_some_and(|set| set.refresh_token.is_some())
+    }
+
+    /// Every verdict of the sign-in: how many there are and how many of them failed.
+    fn tally(&self) -> (usize, usize) {
+        let mut verdicts = self.code_verdicts();
+        for inspection in [&self.outcome.id_token, &self.outcome.access_token] {
+            verdicts.extend(
+                decoded(inspection.as_ref())
+                    .map(|token| token.verdicts.clone())
+                    .unwrap_or_default(),
+            );
+        }
+        verdicts.extend(self.outcome.userinfo.as_ref().map(|(_, verdict)| verdict.clone()));
+        let count = |finding| verdicts.iter().filter(|verdict| verdict.finding == finding).count();
+        (count(Finding::Passed) + count(Finding::Failed), count(Finding::Failed))
+    }
+}
+
+fn decoded(inspection: Option<&Inspection>) -> Option<&Decoded> {
+    match inspection {
+        Some(Inspection::Decoded(decoded)) => Some(decoded),
+        _ => None,
+    }
+}
+
+/// Why it cannot go on.
+#[derive(Template)]
+#[template(path = "playground/problem.html")]
+pub(super) struct Problem<'a> {
+    pub frame: Frame<'a>,
+    pub refusal: &'a Refusal,
+}

@@ -1,0 +1,118 @@
+//! Server metadata (OpenID Connect Discovery §3, RFC 8414 §2). Every list comes from the enum that the dispatch matches
+//! on, so the document cannot promise what the code does not do.
+
+use serde::Serialize;
+
+use super::client_auth_method::ClientAuthMethod;
+use super::grant_type::GrantType;
+use super::pkce::CodeChallengeMethod;
+use super::prompt::PromptValue;
+use super::response_mode::ResponseMode;
+use super::response_type::ResponseType;
+use super::signing_alg::SigningAlg;
+use super::standard_claims::SCOPE_CLAIMS;
+
+/// The URLs that metadata names.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// RFC 6749 §3.1.
+    pub authorization: String,
+    /// RFC 6749 §3.2.
+    pub token: String,
+    /// OpenID Connect Core §5.3.
+    pub userinfo: String,
+    /// RFC 7009.
+    pub revocation: String,
+    /// RFC 7517.
+    pub jwks: String,
+}
+
+/// The metadata document.
+#[derive(Clone, Debug, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "each member is defined by the specification under its own name"
+)]
+pub struct Metadata {
+    pub issuer: String,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub userinfo_endpoint: String,
+    pub revocation_endpoint: String,
+    pub jwks_uri: String,
+    pub scopes_supported: Vec<String>,
+    pub response_types_supported: &'static [ResponseType],
+    pub response_modes_supported: &'static [ResponseMode],
+    pub grant_types_supported: &'static [GrantType],
+    pub subject_types_supported: &'static [&'static str],
+    pub id_token_signing_alg_values_supported: &'static [SigningAlg],
+    pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
+    pub prompt_values_supported: &'static [PromptValue],
+    pub acr_values_supported: &'static [&'static str],
+    pub claim_types_supported: &'static [&'static str],
+    pub claims_supported: Vec<&'static str>,
+    pub claims_parameter_supported: bool,
+    pub request_parameter_supported: bool,
+    pub request_uri_parameter_supported: bool,
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// The authentication context of a password sign-in (OpenID Connect Core §2, ISO/IEC 29115 level 1).
+pub const ACR_PASSWORD: &str = "1";
+/// Every context that a sign-in here can reach.
+pub const ACR_VALUES: &[&str] = &[ACR_PASSWORD];
+
+/// Claims about the sign-in itself, beside those of [`SCOPE_CLAIMS`].
+const TOKEN_CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "sid",
+    "at_hash",
+];
+
+impl Metadata {
+    /// The document of an issuer with these endpoints. `scopes` are those of OpenID Connect followed by those of the
+    /// registered APIs.
+    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>) -> Self {
+        let scoped = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied());
+        Self {
+            issuer,
+            authorization_endpoint: endpoints.authorization,
+            token_endpoint: endpoints.token,
+            userinfo_endpoint: endpoints.userinfo,
+            revocation_endpoint: endpoints.revocation,
+            jwks_uri: endpoints.jwks,
+            scopes_supported: scopes,
+            response_types_supported: ResponseType::ALL,
+            response_modes_supported: ResponseMode::ALL,
+            grant_types_supported: GrantType::OFFERED,
+            subject_types_supported: &["public"],
+            id_token_signing_alg_values_supported: SigningAlg::ALL,
+            token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            code_challenge_methods_supported: CodeChallengeMethod::ALL,
+            prompt_values_supported: PromptValue::ALL,
+            acr_values_supported: ACR_VALUES,
+            claim_types_supported: &["normal"],
+            claims_supported: TOKEN_CLAIMS
+                .iter()
+                .copied()
+                .chain(scoped)
+                .chain(["updated_at"])
+                .collect(),
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            authorization_response_iss_parameter_supported: true,
+        }
+    }
+}

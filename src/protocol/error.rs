@@ -1,0 +1,235 @@
+//! What can go wrong, said twice: an [`ErrorCode`] with a fixed description for the wire, a precise [`Reason`] for the
+//! log, the audit trail and the tests.
+
+use super::wire_enum;
+
+wire_enum! {
+    /// The registered error codes, and nothing else reaches a client.
+    ErrorCode {
+        /// RFC 6749 §5.2.
+        InvalidRequest = "invalid_request",
+        /// RFC 6749 §5.2.
+        InvalidClient = "invalid_client",
+        /// RFC 6749 §5.2.
+        InvalidGrant = "invalid_grant",
+        /// RFC 6749 §5.2.
+        UnauthorizedClient = "unauthorized_client",
+        /// RFC 6749 §5.2.
+        UnsupportedGrantType = "unsupported_grant_type",
+        /// RFC 6749 §5.2.
+        InvalidScope = "invalid_scope",
+        /// RFC 8707 §2.
+        InvalidTarget = "invalid_target",
+        /// RFC 6749 §4.1.2.1.
+        UnsupportedResponseType = "unsupported_response_type",
+        /// RFC 6749 §4.1.2.1.
+        AccessDenied = "access_denied",
+        /// RFC 6749 §4.1.2.1.
+        ServerError = "server_error",
+        /// RFC 6749 §4.1.2.1.
+        TemporarilyUnavailable = "temporarily_unavailable",
+        /// OpenID Connect Core §3.1.2.6.
+        LoginRequired = "login_required",
+        /// OpenID Connect Core §3.1.2.6.
+        ConsentRequired = "consent_required",
+        /// OpenID Connect Core §3.1.2.6.
+        AccountSelectionRequired = "account_selection_required",
+        /// OpenID Connect Core §3.1.2.6.
+        RequestNotSupported = "request_not_supported",
+        /// OpenID Connect Core §3.1.2.6.
+        RequestUriNotSupported = "request_uri_not_supported",
+        /// OpenID Connect Core §3.1.2.6.
+        RegistrationNotSupported = "registration_not_supported",
+        /// RFC 6750 §3.1.
+        InvalidToken = "invalid_token",
+        /// RFC 6750 §3.1.
+        InsufficientScope = "insufficient_scope",
+    }
+}
+
+impl ErrorCode {
+    /// The HTTP status of this code where it is the answer itself (RFC 6749 §5.2, RFC 6750 §3.1). The one status table.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            _ => 400,
+        }
+    }
+
+    /// `error_description`: the same for every cause, so that it tells an attacker nothing.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request lacks a parameter, repeats one, or holds a value that is not allowed.",
+            Self::InvalidClient => "Client authentication failed.",
+            Self::InvalidGrant => "The grant is invalid, expired, revoked, or was issued to another client.",
+            Self::UnauthorizedClient => "The client may not use this grant type or response type.",
+            Self::UnsupportedGrantType => "The grant type is not supported.",
+            Self::InvalidScope => "The scope is malformed, unknown, or not allowed to this client.",
+            Self::InvalidTarget => "The resource is unknown or was not granted.",
+            Self::UnsupportedResponseType => "Only the response type code is supported.",
+            Self::AccessDenied => "The request was denied.",
+            Self::ServerError => "The server met an unexpected condition.",
+            Self::TemporarilyUnavailable => "The server is temporarily unable to answer. Try again shortly.",
+            Self::LoginRequired => "The person has to sign in.",
+            Self::ConsentRequired => "The person has to give consent.",
+            Self::AccountSelectionRequired => "The person has to choose an account.",
+            Self::RequestNotSupported => "The request parameter is not supported.",
+            Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
+            Self::RegistrationNotSupported => "The registration parameter is not supported.",
+            Self::InvalidToken => "The access token is invalid, expired or revoked.",
+            Self::InsufficientScope => "The access token lacks the scope that this resource needs.",
+        }
+    }
+}
+
+/// Declares the reasons: variant, code on the wire, name in the log.
+macro_rules! reasons {
+    ($($(#[$meta:meta])* $variant:ident => $code:ident, $text:literal;)+) => {
+        /// Why a request was refused. For operators, audit and tests; never sent to anyone.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$meta])* #[doc = $text] $variant),+ }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code that the client sees.
+            pub const fn code(self) -> ErrorCode {
+                match self { $(Self::$variant => ErrorCode::$code),+ }
+            }
+
+            /// The reason in words, for the log.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    // the request as such
+    BodyNotForm => InvalidRequest, "body is not application/x-www-form-urlencoded";
+    BodyTooLarge => InvalidRequest, "body is too large";
+    ParameterMalformed => InvalidRequest, "a parameter is not valid percent-encoded UTF-8, or holds NUL";
+    ParameterTooMany => InvalidRequest, "too many parameters";
+    ParameterRepeated => InvalidRequest, "a parameter was sent more than once";
+    ParameterInQuery => InvalidRequest, "parameters belong in the body, not in the URL";
+    GrantTypeMissing => InvalidRequest, "grant_type is missing";
+    CodeMissing => InvalidRequest, "code is missing";
+    RefreshTokenMissing => InvalidRequest, "refresh_token is missing";
+    TokenMissing => InvalidRequest, "token is missing";
+    TokenPresentedTwice => InvalidRequest, "an access token was presented in more than one way";
+    // client authentication
+    ClientIdMissing => InvalidClient, "client_id is missing";
+    ClientUnknown => InvalidClient, "client is unknown";
+    ClientDisabled => InvalidClient, "client is disabled";
+    ClientSecretWrong => InvalidClient, "client secret is wrong";
+    ClientSecretMissing => InvalidClient, "client must authenticate";
+    ClientSecretUnexpected => InvalidClient, "public client sent a secret";
+    ClientAuthMethodWrong => InvalidClient, "client is not registered for this authentication method";
+    AuthorizationHeaderMalformed => InvalidClient, "Authorization header is malformed";
+    ClientAuthRepeated => InvalidRequest, "more than one client authentication was sent";
+    ClientIdMismatch => InvalidRequest, "client_id differs from the authenticated client";
+    // authorization requests
+    AuthorizeClientIdMissing => InvalidRequest, "client_id is missing";
+    AuthorizeClientUnknown => InvalidRequest, "client is unknown or disabled";
+    RedirectUriMissing => InvalidRequest, "redirect_uri is missing";
+    RedirectUriUnregistered => InvalidRequest, "redirect_uri is not registered for the client";
+    ResponseTypeMissing => InvalidRequest, "response_type is missing";
+    ResponseTypeUnsupported => UnsupportedResponseType, "response_type is not code";
+    ResponseModeUnsupported => InvalidRequest, "response_mode is not offered for code";
+    GrantNotRegistered => UnauthorizedClient, "client is not registered for this grant type";
+    StateTooLong => InvalidRequest, "state is too long";
+    NonceTooLong => InvalidRequest, "nonce is too long";
+    NonceMissing => InvalidRequest, "nonce is required where PKCE is left out";
+    CodeChallengeMissing => InvalidRequest, "code_challenge is missing";
+    CodeChallengeMalformed => InvalidRequest, "code_challenge is not the base64url of a SHA-256 digest";
+    CodeChallengeMethodUnsupported => InvalidRequest, "code_challenge_method is not S256";
+    PromptInvalid => InvalidRequest, "prompt is not a valid combination";
+    MaxAgeMalformed => InvalidRequest, "max_age is not a number of seconds";
+    ClaimsMalformed => InvalidRequest, "claims is not an acceptable JSON object";
+    RequestObject => RequestNotSupported, "request is not supported";
+    RequestUri => RequestUriNotSupported, "request_uri is not supported";
+    Registration => RegistrationNotSupported, "registration is not supported";
+    IdTokenHintInvalid => InvalidRequest, "id_token_hint is not one of this server's tokens for this client";
+    ScopeMalformed => InvalidScope, "scope is malformed";
+    ScopeTooLong => InvalidScope, "scope is too long";
+    ScopeMissing => InvalidScope, "scope is missing and the client has no default";
+    ScopeNotAllowed => InvalidScope, "scope is unknown or not allowed to the client";
+    ScopeWidened => InvalidScope, "scope goes beyond what was granted";
+    ResourceMalformed => InvalidTarget, "resource is not an absolute URI without fragment";
+    ResourceUnknown => InvalidTarget, "resource is not a registered API";
+    ResourceNotGranted => InvalidTarget, "resource was not part of the grant";
+    // what the person did, or would have to do
+    Denied => AccessDenied, "the person denied the request";
+    NotSignedIn => LoginRequired, "nobody is signed in";
+    SignInTooOld => LoginRequired, "the sign-in is older than max_age";
+    SignInAskedAgain => LoginRequired, "prompt=login asks for a fresh sign-in";
+    OtherUserThanHint => LoginRequired, "the person signed in is not the one of id_token_hint";
+    ConsentMissing => ConsentRequired, "consent is missing";
+    AccountNotChosen => AccountSelectionRequired, "the account has to be chosen";
+    // redeeming
+    GrantTypeUnknown => UnsupportedGrantType, "grant_type is unknown or not offered";
+    CodeUnknown => InvalidGrant, "code is malformed, unknown or gone";
+    CodeOfOtherClient => InvalidGrant, "code was issued to another client";
+    CodeReplayed => InvalidGrant, "code was redeemed before: the grant is revoked";
+    CodeReplayedUnproven => InvalidGrant, "code was redeemed before; the caller did not prove to be its client";
+    CodeExpired => InvalidGrant, "code has expired";
+    CodeBurnt => InvalidGrant, "code is dead after failed proofs";
+    RedirectUriMismatch => InvalidGrant, "redirect_uri differs from the authorization request";
+    CodeVerifierMissing => InvalidGrant, "code_verifier is missing";
+    CodeVerifierMalformed => InvalidGrant, "code_verifier is malformed";
+    CodeVerifierWrong => InvalidGrant, "code_verifier does not match the challenge";
+    CodeVerifierUnexpected => InvalidRequest, "code_verifier was sent, but no challenge was made";
+    SessionEnded => InvalidGrant, "the sign-in behind the grant has ended";
+    GrantEnded => InvalidGrant, "the grant was revoked";
+    GrantExpired => InvalidGrant, "the grant is past its absolute lifetime";
+    UserDisabled => InvalidGrant, "the user is disabled or gone";
+    RefreshTokenUnknown => InvalidGrant, "refresh token is malformed, unknown or gone";
+    RefreshTokenOfOtherClient => InvalidGrant, "refresh token was issued to another client";
+    RefreshTokenExpired => InvalidGrant, "refresh token is past its idle lifetime";
+    RefreshTokenReplaced => InvalidGrant, "refresh token was replaced by a retry and never counted";
+    RefreshTokenReplayed => InvalidGrant, "spent refresh token presented again: the grant is revoked";
+    RefreshTokenRaced => InvalidGrant, "refresh token was spent a moment ago by a parallel request";
+    // bearer tokens
+    AccessTokenInvalid => InvalidToken, "access token is malformed, forged, expired or not ours";
+    AccessTokenAudience => InvalidToken, "access token is for another resource";
+    AccessTokenRevoked => InvalidToken, "access token was revoked";
+    AccessTokenGrantEnded => InvalidToken, "the grant behind the access token has ended";
+    AccessTokenWithoutOpenid => InsufficientScope, "access token lacks the scope openid";
+    // the server's own troubles
+    StoreUnavailable => TemporarilyUnavailable, "the database cannot be reached";
+    Busy => TemporarilyUnavailable, "too much work is queued";
+    Internal => ServerError, "internal error";
+}
+
+/// A refusal in the protocol's own form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OAuthError {
+    /// The code on the wire.
+    pub code: ErrorCode,
+    /// Why, for the log.
+    pub reason: Reason,
+}
+
+impl OAuthError {
+    /// The HTTP status of the answer: that of the code, save for a body that was not read (RFC 9110 §15.5.14).
+    pub const fn status(self) -> u16 {
+        match self.reason {
+            Reason::BodyTooLarge => 413,
+            _ => self.code.status(),
+        }
+    }
+}
+
+impl From<Reason> for OAuthError {
+    fn from(reason: Reason) -> Self {
+        Self {
+            code: reason.code(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The route table.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+
+use crate::app::App;
+use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
+use crate::http::{cors, layers, paths, session};
+use crate::pages::{
+    authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
+};
+
+/// Every route, by who calls it.
+pub fn router(app: &App) -> Router {
+    let documents = Router::new()
+        .route(paths::JWKS, get(jwks::get))
+        .route(paths::OPENID_CONFIGURATION, get(discovery::get))
+        .layer(from_fn(cors::open));
+
+    let machines = Router::new()
+        .route(paths::TOKEN, post(token::post))
+        .route(paths::REVOKE, post(revoke::post))
+        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
+        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
+
+    // Other sites send people here by form as well, so this one stands outside the cross-site check.
+    let authorization = Router::new().route(paths::AUTHORIZE, get(authorize::get).post(authorize::post));
+
+    let people = Router::new()
+        .route(paths::HOME, get(home::get))
+        .route(paths::LOGIN, get(login::get).post(login::post))
+        .route(paths::LOGOUT, get(logout::get).post(logout::post))
+        .route(
+            paths::INTERACTION_LOGIN,
+            get(interaction_login::get).post(interaction_login::post),
+        )
+        .route(
+            paths::INTERACTION_ACCOUNT,
+            get(interaction_account::get).post(interaction_account::post),
+        )
+        .route(
+            paths::INTERACTION_CONSENT,
+            get(interaction_consent::get).post(interaction_consent::post),
+        )
+        .layer(same_site_forms(app));
+
+    let files = Router::new()
+        .route(paths::STATIC, get(static_files::get))
+        .route(paths::CLIENT_LOGO, get(logo::get));
+
+    let supervision = Router::new()
+        .route(paths::HEALTH, get(health::alive))
+        .route(paths::READY, get(health::ready));
+
+    let with_cookies = authorization.merge(people).layer(session::layer(app));
+    let all = documents
+        .merge(machines)
+        .merge(with_cookies)
+        .merge(files)
+        .merge(supervision);
+    under_issuer_path(app, all)
+        .fallback(static_files::not_found)
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn_with_state(app.clone(), layers::observe))
+        .with_state(app.clone())
+}
+
+/// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;
+/// both are answered under both names.
+fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
+    let path = app.config().issuer.path().trim_end_matches('/').to_owned();
+    let inserted = Router::new().layer(from_fn(cors::open));
+    if path.is_empty() {
+        return routes.merge(
+            Router::new()
+                .route(paths::OAUTH_METADATA, get(discovery::get))
+                .layer(from_fn(cors::open)),
+        );
+    }
+    let inserted = inserted
+        .route(&format!("{}{path}", paths::OAUTH_METADATA), get(discovery::get))
+        .route(&format!("{}{path}", paths::OPENID_CONFIGURATION), get(discovery::get))
+        .route(&format!("{path}{}", paths::OAUTH_METADATA), get(discovery::get))
+        .layer(from_fn(cors::open));
+    Router::new().nest(&path, routes).merge(inserted)
+}
+
+/// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that
+/// rewrites `Host` breaks nothing.
+fn same_site_forms(app: &App) -> CsrfLayer {
+    let layer = CsrfLayer::new();
+    match layer.clone().add_trusted_origin(app.config().issuer.origin()) {
+        Ok(trusting) => trusting,
+        // An issuer's origin is always one; without it the `Host` header decides, which is the stricter rule.
+        Err(_) => layer,
+    }
+}

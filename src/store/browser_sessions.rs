@@ -1,0 +1,133 @@
+//! Sign-ins.
+
+use sqlx::types::Json;
+
+use super::rows::{SessionRow, UserRow, session_columns, user_columns};
+use super::{Backend as _, Result, Store, in_transaction, on, rows, statements};
+use crate::model::browser_session::{BrowserSession, BrowserSessionId};
+use crate::model::grant::EndReason;
+use crate::model::user::User;
+use crate::protocol::ids::ClientId;
+use crate::protocol::scope::Scope;
+use crate::time::Timestamp;
+
+statements! {
+    INSERT_SESSION = "INSERT INTO browser_session
+        (id, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, user_agent)
+        SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8 FROM users WHERE id = $2 AND disabled_at IS NULL";
+    REAUTHENTICATE = "UPDATE browser_session SET auth_time = $2, last_seen_at = $2
+        WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
+    TOUCH_SESSION = "UPDATE browser_session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+    // One row answers who is signed in, whether that counts, and what this client was allowed before.
+    SIGNED_IN = concat!("SELECT ", session_columns!(), ", ", user_columns!(), ", c.scope AS consented
+        FROM browser_session s JOIN users u ON u.id = s.user_id
+        LEFT JOIN consent c ON c.user_id = s.user_id AND c.client_id = $2
+        WHERE s.id = $1");
+    END_SESSION = "UPDATE browser_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    END_ONLINE_GRANTS = "UPDATE grants SET ended_at = $2, end_reason = $3
+        WHERE session_id = $1 AND ended_at IS NULL AND NOT offline";
+}
+
+/// A sign-in with its user, and what they consented to for the client at hand.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The sign-in.
+    pub session: BrowserSession,
+    /// When it was last used.
+    pub last_seen_at: Timestamp,
+    /// Whose it is.
+    pub user: User,
+    /// The scope that the user has allowed to the client before.
+    pub consented: Option<Scope>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SignedInRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+    consented: Option<String>,
+}
+
+impl Store {
+    /// Stores a sign-in. `false`: the user was disabled or deleted in the meantime, and nobody is signed in.
+    pub async fn insert_browser_session(&self, session: &BrowserSession) -> Result<bool> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&INSERT_SESSION))
+                .bind(session.id.0)
+                .bind(session.user_id.0)
+                .bind(session.auth_time.0)
+                .bind(session.acr.as_str())
+                .bind(Json(&session.amr))
+                .bind(session.created_at.0)
+                .bind(session.expires_at.0)
+                .bind(session.user_agent.as_deref())
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// Records that credentials were checked again. `false`: the sign-in has ended.
+    pub async fn reauthenticate(&self, id: BrowserSessionId, now: Timestamp) -> Result<bool> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&REAUTHENTICATE))
+                .bind(id.0)
+                .bind(now.0)
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// Records that a sign-in was used.
+    pub async fn touch_session(&self, id: BrowserSessionId, now: Timestamp) -> Result<()> {
+        on!(self.writer(), |db| {
+            sqlx::query(db.text(&TOUCH_SESSION))
+                .bind(id.0)
+                .bind(now.0)
+                .execute(db)
+                .await
+                .map(drop)?
+        })
+    }
+
+    /// The sign-in `id` with its user, and the consent for `client` if one is asked about.
+    pub async fn signed_in(&self, id: BrowserSessionId, client: Option<&ClientId>) -> Result<Option<SignedIn>> {
+        let row: Option<SignedInRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&SIGNED_IN))
+                .bind(id.0)
+                .bind(client.map_or("", ClientId::as_str))
+                .fetch_optional(db)
+                .await?
+        })?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(SignedIn {
+            last_seen_at: Timestamp(row.session.last_seen_at),
+            session: row.session.into(),
+            user: row.user.into(),
+            consented: row.consented.map(rows::scope).transpose()?,
+        }))
+    }
+
+    /// Ends a sign-in and every grant in it that was not given for offline use.
+    pub async fn end_session(&self, id: BrowserSessionId, now: Timestamp) -> Result<()> {
+        in_transaction!(self, |tx| {
+            sqlx::query(tx.text(&END_SESSION))
+                .bind(id.0)
+                .bind(now.0)
+                .execute(&mut *tx)
+                .await?;
+            let why = EndReason::SignedOut.as_str();
+            sqlx::query(tx.text(&END_ONLINE_GRANTS))
+                .bind(id.0)
+                .bind(now.0)
+                .bind(why)
+                .execute(&mut *tx)
+                .await?;
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! What changes by an operator's hand alone (clients, APIs, signing keys), kept in memory exactly as long as it is true.
+//!
+//! Every write on those tables raises `catalog_version` by a trigger, so equal numbers mean equal contents. SQLite: the
+//! number is asked for only after some commit was made (see [`super::sqlite`]); a token request that writes nothing then
+//! costs no query at all. Postgres: the number comes with the client, in the same round trip. Either way a change by
+//! another process counts from its commit on, with no time to live and nothing to invalidate.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use super::sqlite::CommitMark;
+use super::{Backend as _, Db, Result, Store, on, statements};
+use crate::model::api::Api;
+use crate::model::client::Client;
+use crate::model::signing_key::SigningKey;
+use crate::protocol::ids::ClientId;
+
+statements! {
+    CATALOG_VERSION = "SELECT version FROM catalog_version WHERE id = 1";
+}
+
+/// APIs and keys at one version.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The version.
+    pub version: i64,
+    /// All APIs.
+    pub apis: Vec<Api>,
+    /// All signing keys.
+    pub keys: Vec<SigningKey>,
+}
+
+/// A client with the catalog that was current when it was looked up.
+#[derive(Clone, Debug)]
+pub struct ClientLookup {
+    /// The client, unless unknown.
+    pub client: Option<Arc<Client>>,
+    /// What was current with it.
+    pub catalog: Arc<Catalog>,
+}
+
+/// What is known, and as of which commit.
+#[derive(Default)]
+pub(super) struct Cache(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    version: i64,
+    mark: Option<CommitMark>,
+    catalog: Option<Arc<Catalog>>,
+    /// Found clients only: names that do not exist are endless.
+    clients: HashMap<ClientId, Arc<Client>>,
+}
+
+impl Store {
+    /// The client and the current catalog: at most one round trip while nothing has changed.
+    pub async fn find_client(&self, id: &ClientId) -> Result<ClientLookup> {
+        let mark = self.commit_mark();
+        if mark.is_some() {
+            let version = self.current_version(mark).await?;
+            let catalog = self.catalog_at(version).await?;
+            if let Some(client) = self.cache.client(version, id) {
+                return Ok(ClientLookup {
+                    client: Some(client),
+                    catalog,
+                });
+            }
+        }
+        let (version, client) = self.read_client(id).await?;
+        let client = client.map(Arc::new);
+        self.cache.remember(version, mark, client.as_ref());
+        Ok(ClientLookup {
+            client,
+            catalog: self.catalog_at(version).await?,
+        })
+    }
+
+    /// The current APIs and keys.
+    pub async fn catalog(&self) -> Result<Arc<Catalog>> {
+        let version = self.current_version(self.commit_mark()).await?;
+        self.catalog_at(version).await
+    }
+
+    /// The number in the database, without looking at what is kept.
+    pub(super) async fn version(&self) -> Result<i64> {
+        on!(self.reader(), |db| sqlx::query_scalar(db.text(&CATALOG_VERSION))
+            .fetch_one(db)
+            .await?)
+    }
+
+    /// The mark is taken before the number is read: a commit in between makes the next request look again.
+    async fn current_version(&self, mark: Option<CommitMark>) -> Result<i64> {
+        if let Some(version) = self.cache.version_at(mark) {
+            return Ok(version);
+        }
+        let version = self.version().await?;
+        self.cache.remember(version, mark, None);
+        Ok(version)
+    }
+
+    /// A change while this reads is harmless: the number it is filed under is then already outdated.
+    async fn catalog_at(&self, version: i64) -> Result<Arc<Catalog>> {
+        if let Some(catalog) = self.cache.catalog(version) {
+            return Ok(catalog);
+        }
+        let catalog = Arc::new(Catalog {
+            version,
+            apis: self.apis().await?,
+            keys: self.signing_keys().await?,
+        });
+        self.cache.remember_catalog(&catalog);
+        Ok(catalog)
+    }
+
+    fn commit_mark(&self) -> Option<CommitMark> {
+        match &self.db {
+            Db::Postgres(_) => None,
+            Db::Sqlite(pools) => pools.last_commit(),
+        }
+    }
+}
+
+/// A poisoned lock means that a thread died while holding it; the cache is then passed over, never trusted.
+impl Cache {
+    fn version_at(&self, mark: Option<CommitMark>) -> Option<i64> {
+        let known = self.0.read().ok()?;
+        (mark.is_some() && known.mark == mark).then_some(known.version)
+    }
+
+    fn client(&self, version: i64, id: &ClientId) -> Option<Arc<Client>> {
+        let known = self.0.read().ok()?;
+        (known.version == version).then(|| known.clients.get(id).cloned())?
+    }
+
+    fn catalog(&self, version: i64) -> Option<Arc<Catalog>> {
+        let known = self.0.read().ok()?;
+        known.catalog.clone().filter(|catalog| catalog.version == version)
+    }
+
+    fn remember(&self, version: i64, mark: Option<CommitMark>, client: Option<&Arc<Client>>) {
+        let Ok(mut known) = self.0.write() else { return };
+        if known.version > version {
+            return;
+        }
+        if known.version < version {
+            *known = Known {
+                version,
+                ..Known::default()
+            };
+        }
+        known.mark = mark;
+        if let Some(client) = client {
+            known.clients.insert(client.client_id.clone(), client.clone());
+        }
+    }
+
+    fn remember_catalog(&self, catalog: &Arc<Catalog>) {
+        let Ok(mut known) = self.0.write() else { return };
+        if known.version <= catalog.version {
+            known.catalog = Some(catalog.clone());
+        }
+    }
+}

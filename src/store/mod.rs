@@ -1,0 +1,253 @@
+//! The database: one text for two of them.
+//!
+//! A method is a whole transaction and returns an outcome; nothing above knows which database answered. The default is
+//! one SQL text for both; where they must differ, two texts stand side by side in one [`Statement`]. Every statement is
+//! declared through `statements!`, so that a test can prepare all of them on both databases.
+
+mod access_tokens;
+mod apis;
+mod browser_sessions;
+mod catalog;
+mod clients;
+mod error;
+mod grants;
+mod interactions;
+mod migrate;
+mod postgres;
+mod refresh_tokens;
+mod rows;
+mod signing_keys;
+mod sqlite;
+mod stats;
+mod sweep;
+mod users;
+mod web_sessions;
+
+use std::sync::Arc;
+
+use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
+
+pub use access_tokens::StoredAccessToken;
+pub use apis::ApiWrite;
+pub use browser_sessions::SignedIn;
+pub use catalog::{Catalog, ClientLookup};
+pub use clients::{ClientWrite, SecretRotation};
+pub use error::StoreError;
+pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use interactions::InteractionWrite;
+pub use migrate::{MigrationState, table_columns};
+pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
+pub use signing_keys::KeyWrite;
+pub use stats::{QueryStats, counted};
+pub use sweep::Swept;
+pub use users::UserWrite;
+pub use web_sessions::{WebSessions, expiry_at};
+
+/// What a store method returns.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The database, with what is kept in memory of its slow-moving part.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    cache: Arc<catalog::Cache>,
+}
+
+/// The closed set of backends.
+#[derive(Clone)]
+enum Db {
+    Postgres(PgPool),
+    Sqlite(sqlite::Pools),
+}
+
+/// A pool for one kind of work: SQLite has many readers and one writer, Postgres makes no difference.
+enum Pool<'a> {
+    Postgres(&'a PgPool),
+    Sqlite(&'a SqlitePool),
+}
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `sqlite://path` or `postgres://…`. May hold a password: never logged.
+    pub url: crate::config::Secret<String>,
+    /// The most connections (readers, on SQLite).
+    pub max_connections: u32,
+    /// How long a request waits for a connection, in seconds.
+    pub acquire_timeout: u64,
+    /// How long one statement may take, in seconds.
+    pub statement_timeout: u64,
+    /// Whether a missing SQLite file is made. Only the first start may do that: a file that went missing later is a
+    /// fault, not an empty database.
+    pub create: bool,
+}
+
+impl Store {
+    /// Opens the database of `options.url`. Nothing is migrated.
+    pub async fn open(options: &StoreOptions) -> Result<Self> {
+        let url = options.url.expose();
+        let db = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Db::Postgres(postgres::open(options)?)
+        } else if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            Db::Sqlite(sqlite::open(path, options).await?)
+        } else {
+            return Err(StoreError::Unsupported);
+        };
+        Ok(Self {
+            db,
+            cache: Arc::default(),
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.version().await.map(drop)
+    }
+
+    /// Whether the database is the embedded one.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.db, Db::Sqlite(_))
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Postgres(pool) => pool.close().await,
+            Db::Sqlite(pools) => pools.close().await,
+        }
+    }
+
+    fn reader(&self) -> Pool<'_> {
+        match &self.db {
+            Db::Postgres(pool) => Pool::Postgres(pool),
+            Db::Sqlite(pools) => Pool::Sqlite(&pools.readers),
+        }
+    }
+
+    fn writer(&self) -> Pool<'_> {
+        match &self.db {
+            Db::Postgres(pool) => Pool::Postgres(pool),
+            Db::Sqlite(pools) => Pool::Sqlite(&pools.writer),
+        }
+    }
+}
+
+/// One SQL statement by name, in the text of each database.
+pub struct Statement {
+    /// For reports.
+    pub name: &'static str,
+    /// What Postgres is sent.
+    pub postgres: &'static str,
+    /// What SQLite is sent.
+    pub sqlite: &'static str,
+}
+
+/// Every statement of every file, for the test that prepares them all.
+pub fn all_statements() -> Vec<&'static Statement> {
+    [
+        access_tokens::STATEMENTS,
+        apis::STATEMENTS,
+        browser_sessions::STATEMENTS,
+        catalog::STATEMENTS,
+        clients::STATEMENTS,
+        grants::STATEMENTS,
+        interactions::STATEMENTS,
+        migrate::STATEMENTS,
+        postgres::STATEMENTS,
+        refresh_tokens::STATEMENTS,
+        signing_keys::STATEMENTS,
+        sweep::STATEMENTS,
+        users::STATEMENTS,
+        web_sessions::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Picks a statement's text for a connection, and counts one round trip for the request's log line.
+trait Backend {
+    fn text(&self, statement: &'static Statement) -> &'static str;
+}
+
+impl Backend for PgPool {
+    fn text(&self, statement: &'static Statement) -> &'static str {
+        stats::count();
+        statement.postgres
+    }
+}
+
+impl Backend for PgConnection {
+    fn text(&self, statement: &'static Statement) -> &'static str {
+        stats::count();
+        statement.postgres
+    }
+}
+
+impl Backend for SqlitePool {
+    fn text(&self, statement: &'static Statement) -> &'static str {
+        stats::count();
+        statement.sqlite
+    }
+}
+
+impl Backend for SqliteConnection {
+    fn text(&self, statement: &'static Statement) -> &'static str {
+        stats::count();
+        statement.sqlite
+    }
+}
+
+/// Declares a file's statements: `NAME = "text for both";`, or `NAME = "text for Postgres", "text for SQLite";`.
+macro_rules! statements {
+    ($($name:ident = $text:expr $(, $sqlite:expr)?;)+) => {
+        $(static $name: $crate::store::Statement = $crate::store::statements!(@one $name $text $(, $sqlite)?);)+
+        pub(super) const STATEMENTS: &[&$crate::store::Statement] = &[$(&$name),+];
+    };
+    (@one $name:ident $text:expr) => {
+        $crate::store::Statement { name: stringify!($name), postgres: $text, sqlite: $text }
+    };
+    (@one $name:ident $postgres:expr, $sqlite:expr) => {
+        $crate::store::Statement { name: stringify!($name), postgres: $postgres, sqlite: $sqlite }
+    };
+}
+use statements;
+
+/// Expands a method's body once for each backend, so that sqlx sees concrete types, and times it.
+macro_rules! on {
+    ($pool:expr, |$db:ident| $body:expr) => {
+        $crate::store::stats::timed(async {
+            match $pool {
+                $crate::store::Pool::Postgres($db) => Ok::<_, $crate::store::StoreError>($body),
+                $crate::store::Pool::Sqlite($db) => Ok::<_, $crate::store::StoreError>($body),
+            }
+        })
+        .await
+    };
+}
+use on;
+
+/// Expands a body once for each backend inside a transaction. The body ends in a value to commit with; an early `?` rolls
+/// back. On SQLite the transaction takes the write lock at once, since a reader that turns writer fails with BUSY.
+macro_rules! in_transaction {
+    ($store:expr, |$tx:ident| $body:expr) => {
+        $crate::store::stats::timed(async {
+            match $store.writer() {
+                $crate::store::Pool::Postgres(pool) => {
+                    $crate::store::stats::count();
+                    let mut $tx = pool.begin().await?;
+                    let value = $body;
+                    $crate::store::stats::count();
+                    $tx.commit().await?;
+                    Ok::<_, $crate::store::StoreError>(value)
+                }
+                $crate::store::Pool::Sqlite(pool) => {
+                    let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                    let value = $body;
+                    $tx.commit().await?;
+                    Ok::<_, $crate::store::StoreError>(value)
+                }
+            }
+        })
+        .await
+    };
+}
+use in_transaction;

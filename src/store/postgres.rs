@@ -1,0 +1,154 @@
+//! Postgres: connect options, and the hot paths that are one statement there.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use sqlx::types::Json;
+
+use super::{Backend as _, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, statements, stats};
+use crate::model::digest::TokenDigest;
+use crate::time::Timestamp;
+
+/// After this long without use a connection is tested before it is handed out; testing always would double the round
+/// trips of a warm server.
+const TRUSTED_IDLE: Duration = Duration::from_secs(10);
+
+/// A lazy pool: the server starts, and says that it is not ready, while the database is away.
+pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
+    let connect = PgConnectOptions::from_str(options.url.expose())
+        .map_err(|_| StoreError::File("database.url is not a valid postgres:// URL".into()))?
+        .application_name("portcullis")
+        .options([
+            ("statement_timeout", format!("{}s", options.statement_timeout)),
+            ("lock_timeout", format!("{}s", options.statement_timeout)),
+            ("idle_in_transaction_session_timeout", "10s".to_owned()),
+        ])
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(Duration::from_secs(options.acquire_timeout))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_IDLE {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(connect);
+    Ok(pool)
+}
+
+statements! {
+    // Claims the code and stores what it buys in one statement: all of it happens, or none.
+    REDEEM_CODE = "WITH claimed AS (
+            UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL RETURNING grant_id
+        ), refresh AS (
+            INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3 IS NOT NULL
+        ), access AS (
+            INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5 IS NOT NULL
+        )
+        SELECT count(*) FROM claimed",
+        "SELECT 0";
+    // Spends the live leaf and issues its successor in one statement.
+    ROTATE_REFRESH_TOKEN = "WITH spent AS (
+            UPDATE refresh_token SET spent_at = $2
+            WHERE digest = $1 AND spent_at IS NULL AND replaced_at IS NULL
+            RETURNING grant_id, generation
+        ), successor AS (
+            INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+            SELECT $3, grant_id, generation + 1, $2, $4 FROM spent
+        ), access AS (
+            INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM spent WHERE $5 IS NOT NULL
+        )
+        SELECT count(*) FROM spent",
+        "SELECT 0";
+    // A grant, its code, the consent behind it and the end of its interaction, in one statement.
+    ISSUE_CODE = "WITH completed AS (
+            UPDATE interaction SET completed_at = $1 WHERE id = $2 AND completed_at IS NULL RETURNING id
+        ), allowed AS (
+            SELECT 1 WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM completed)
+        ), remembered AS (
+            INSERT INTO consent (user_id, client_id, scope, granted_at)
+            SELECT $4, $5, $3, $1 FROM allowed WHERE $3 IS NOT NULL
+            ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at
+        ), given AS (
+            INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
+            SELECT $6, $4, $5, $7, $8, $9, $10, $11, $1, $12 FROM allowed
+            RETURNING id
+        ), coded AS (
+            INSERT INTO code (digest, grant_id, redirect_uri, challenge, nonce, created_at, expires_at, failed_proofs)
+            SELECT $13, $6, $14, $15, $16, $1, $17, 0 FROM allowed
+        )
+        SELECT count(*) FROM allowed",
+        "SELECT 0";
+}
+
+/// See [`super::Store::issue_code`]. `false`: the interaction was answered before.
+pub(super) async fn issue_code(pool: &PgPool, new: &NewGrant<'_>) -> Result<bool> {
+    let (grant, code) = (new.grant, new.code);
+    let query = sqlx::query_scalar(pool.text(&ISSUE_CODE))
+        .bind(grant.created_at.0)
+        .bind(new.interaction.map(|id| id.0))
+        .bind(new.remember.map(ToString::to_string))
+        .bind(grant.user_id.0)
+        .bind(grant.client_id.as_str())
+        .bind(grant.id.0)
+        .bind(grant.session_id.0)
+        .bind(grant.scope.to_string())
+        .bind(Json(&grant.resources))
+        .bind(Json(&grant.authentication))
+        .bind(new.offline)
+        .bind(grant.expires_at.0)
+        .bind(code.digest.as_bytes().as_slice())
+        .bind(code.redirect_uri.as_str())
+        .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
+        .bind(code.nonce.as_deref())
+        .bind(code.expires_at.0);
+    let issued: i64 = stats::timed(query.fetch_one(pool)).await?;
+    Ok(issued == 1)
+}
+
+/// See [`super::Store::redeem_code`]. `false`: another caller was first.
+pub(super) async fn redeem_code(pool: &PgPool, code: &TokenDigest, tokens: &NewTokens, now: Timestamp) -> Result<bool> {
+    exchange(pool, &REDEEM_CODE, code, tokens, now).await
+}
+
+/// See [`super::Store::rotate_refresh_token`]. `false`: another caller was first.
+pub(super) async fn rotate_refresh_token(
+    pool: &PgPool,
+    token: &TokenDigest,
+    tokens: &NewTokens,
+    now: Timestamp,
+) -> Result<bool> {
+    exchange(pool, &ROTATE_REFRESH_TOKEN, token, tokens, now).await
+}
+
+/// Claims what is presented and stores what it buys; both statements take the same binds.
+async fn exchange(
+    pool: &PgPool,
+    statement: &'static Statement,
+    presented: &TokenDigest,
+    tokens: &NewTokens,
+    now: Timestamp,
+) -> Result<bool> {
+    let (refresh, access) = (tokens.refresh.as_ref(), tokens.access.as_ref());
+    let query = sqlx::query_scalar(pool.text(statement))
+        .bind(presented.as_bytes().as_slice())
+        .bind(now.0)
+        .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
+        .bind(refresh.map(|token| token.expires_at.0))
+        .bind(access.map(|token| token.digest.as_bytes().as_slice()))
+        .bind(access.map(|token| token.client_id.as_str()))
+        .bind(access.map(|token| Json(&token.content)))
+        .bind(access.map(|token| token.expires_at.0));
+    let claimed: i64 = stats::timed(query.fetch_one(pool)).await?;
+    Ok(claimed == 1)
+}

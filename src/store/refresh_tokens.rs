@@ -1,0 +1,207 @@
+//! Refresh tokens: loading, rotating, retrying.
+//!
+//! One live leaf for each grant, at every moment: a rotation spends the leaf in the write that inserts its successor, and a
+//! retry replaces the unused successor in the write that inserts another.
+
+use sqlx::types::Json;
+
+use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
+use super::{Backend as _, Db, NewTokens, Result, Store, StoreError, in_transaction, on, postgres, statements};
+use crate::model::digest::TokenDigest;
+use crate::model::grant::Grant;
+use crate::model::refresh_token::{RefreshToken, RefreshTokenState};
+use crate::model::user::User;
+use crate::time::Timestamp;
+
+statements! {
+    LOAD_REFRESH_TOKEN = concat!("SELECT ", grant_columns!(), ", ", user_columns!(), ",
+        r.digest, r.generation, r.created_at AS token_created_at, r.expires_at AS token_expires_at, r.spent_at, r.replaced_at,
+        EXISTS (SELECT 1 FROM refresh_token n
+            WHERE n.grant_id = r.grant_id AND n.generation = r.generation + 1 AND n.spent_at IS NOT NULL) AS successor_used
+        FROM refresh_token r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.id = g.user_id
+        WHERE r.digest = $1");
+    SPEND_REFRESH_TOKEN = "UPDATE refresh_token SET spent_at = $2
+        WHERE digest = $1 AND spent_at IS NULL AND replaced_at IS NULL";
+    // Takes the grant's row first: retries of one family then run one after the other, and each sees the last one's leaf.
+    LOCK_GRANT = "UPDATE grants SET expires_at = expires_at WHERE id = $1 AND ended_at IS NULL";
+    REPLACE_SUCCESSOR = "UPDATE refresh_token SET replaced_at = $3
+        WHERE grant_id = $1 AND generation = $2 AND spent_at IS NULL AND replaced_at IS NULL";
+    INSERT_REFRESH_TOKEN = "INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5)";
+    INSERT_REFRESHED_ACCESS_TOKEN = "INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+}
+
+/// A refresh token about to be issued.
+#[derive(Clone, Debug)]
+pub struct NewRefreshToken {
+    /// SHA-256 of the token.
+    pub digest: TokenDigest,
+    /// When it ends unless used.
+    pub expires_at: Timestamp,
+}
+
+/// A refresh token with everything that decides about it.
+#[derive(Clone, Debug)]
+pub struct LoadedRefreshToken {
+    /// The token.
+    pub token: RefreshToken,
+    /// Its grant.
+    pub grant: Grant,
+    /// The user of the grant.
+    pub user: User,
+}
+
+/// How the successor comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Successor {
+    /// The presented token is the live leaf and is spent now.
+    Next,
+    /// The presented token was spent a moment ago; its unused successor is replaced.
+    InPlaceOfUnused,
+}
+
+/// What became of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// The new token is the live leaf.
+    Rotated,
+    /// Another request was faster: look again and decide again.
+    Outrun,
+    /// The grant went away in the meantime.
+    Gone,
+}
+
+#[derive(sqlx::FromRow)]
+struct RefreshTokenRow {
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+    digest: Vec<u8>,
+    generation: i64,
+    token_created_at: i64,
+    token_expires_at: i64,
+    spent_at: Option<i64>,
+    replaced_at: Option<i64>,
+    successor_used: bool,
+}
+
+impl Store {
+    /// The refresh token with this digest, its grant and user.
+    pub async fn load_refresh_token(&self, digest: &TokenDigest) -> Result<Option<LoadedRefreshToken>> {
+        let row: Option<RefreshTokenRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&LOAD_REFRESH_TOKEN))
+                .bind(digest.as_bytes().as_slice())
+                .fetch_optional(db)
+                .await?
+        })?;
+        row.map(LoadedRefreshToken::try_from).transpose()
+    }
+
+    /// Issues the successor of `presented`.
+    pub async fn rotate_refresh_token(
+        &self,
+        presented: &LoadedRefreshToken,
+        tokens: &NewTokens,
+        successor: Successor,
+        now: Timestamp,
+    ) -> Result<RefreshOutcome> {
+        let Some(next) = &tokens.refresh else {
+            return Ok(RefreshOutcome::Gone);
+        };
+        let rotated = match (&self.db, successor) {
+            (Db::Postgres(pool), Successor::Next) => {
+                postgres::rotate_refresh_token(pool, &presented.token.digest, tokens, now).await
+            }
+            _ => self.rotate_in_steps(presented, (next, tokens), successor, now).await,
+        };
+        match rotated {
+            Ok(true) => Ok(RefreshOutcome::Rotated),
+            Ok(false) => Ok(RefreshOutcome::Outrun),
+            Err(StoreError::Gone) => Ok(RefreshOutcome::Gone),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn rotate_in_steps(
+        &self,
+        presented: &LoadedRefreshToken,
+        (next, tokens): (&NewRefreshToken, &NewTokens),
+        successor: Successor,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (token, grant) = (&presented.token, presented.grant.id.0);
+        let generation = token.generation + 1;
+        in_transaction!(self, |tx| {
+            let made_room = match successor {
+                Successor::Next => sqlx::query(tx.text(&SPEND_REFRESH_TOKEN))
+                    .bind(token.digest.as_bytes().as_slice())
+                    .bind(now.0)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected(),
+                Successor::InPlaceOfUnused => {
+                    sqlx::query(tx.text(&LOCK_GRANT)).bind(grant).execute(&mut *tx).await?;
+                    sqlx::query(tx.text(&REPLACE_SUCCESSOR))
+                        .bind(grant)
+                        .bind(generation)
+                        .bind(now.0)
+                        .execute(&mut *tx)
+                        .await?
+                        .rows_affected()
+                }
+            };
+            if made_room == 1 {
+                sqlx::query(tx.text(&INSERT_REFRESH_TOKEN))
+                    .bind(next.digest.as_bytes().as_slice())
+                    .bind(grant)
+                    .bind(generation)
+                    .bind(now.0)
+                    .bind(next.expires_at.0)
+                    .execute(&mut *tx)
+                    .await?;
+                if let Some(access) = &tokens.access {
+                    sqlx::query(tx.text(&INSERT_REFRESHED_ACCESS_TOKEN))
+                        .bind(access.digest.as_bytes().as_slice())
+                        .bind(grant)
+                        .bind(access.client_id.as_str())
+                        .bind(Json(&access.content))
+                        .bind(now.0)
+                        .bind(access.expires_at.0)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            made_room == 1
+        })
+    }
+}
+
+impl TryFrom<RefreshTokenRow> for LoadedRefreshToken {
+    type Error = StoreError;
+
+    fn try_from(row: RefreshTokenRow) -> Result<Self> {
+        let grant: Grant = row.grant.try_into()?;
+        let state = match (row.spent_at, row.replaced_at) {
+            (Some(at), _) => RefreshTokenState::Spent {
+                at: Timestamp(at),
+                successor_used: row.successor_used,
+            },
+            (None, Some(_)) => RefreshTokenState::Replaced,
+            (None, None) => RefreshTokenState::Live,
+        };
+        Ok(Self {
+            token: RefreshToken {
+                digest: TokenDigest::from_bytes(&row.digest).ok_or(StoreError::Corrupt("refresh_token.digest"))?,
+                grant_id: grant.id,
+                generation: row.generation,
+                created_at: Timestamp(row.token_created_at),
+                expires_at: Timestamp(row.token_expires_at),
+                state,
+            },
+            grant,
+            user: row.user.into(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Deleting what has expired, in batches small enough that nobody waits for them.
+
+use super::{Backend as _, Result, Statement, Store, on, statements};
+use crate::time::Timestamp;
+
+/// A batch of one table: the key's name twice.
+macro_rules! sweep {
+    ($table:literal, $key:literal, $condition:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE ",
+            $condition,
+            " LIMIT $2)"
+        )
+    };
+}
+
+statements! {
+    SWEEP_WEB_SESSIONS = sweep!("web_session", "id_digest", "expires_at <= $1");
+    SWEEP_INTERACTIONS = sweep!("interaction", "id", "expires_at <= $1");
+    SWEEP_ACCESS_TOKENS = sweep!("access_token", "digest", "expires_at <= $1");
+    SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1");
+    // With a grant go its codes, refresh tokens and access tokens: spent markers live exactly as long as their family.
+    SWEEP_GRANTS = sweep!("grants", "id", "expires_at <= $1");
+    SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
+}
+
+/// In an order in which nothing that is still referred to goes first.
+const ORDER: &[&Statement] = &[
+    &SWEEP_INTERACTIONS,
+    &SWEEP_WEB_SESSIONS,
+    &SWEEP_ACCESS_TOKENS,
+    &SWEEP_REVOKED_JWTS,
+    &SWEEP_GRANTS,
+    &SWEEP_BROWSER_SESSIONS,
+];
+
+/// What one round of sweeping did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Rows deleted, without those that went with their grant.
+    pub rows: u64,
+    /// Some table had a full batch: there is more.
+    pub more: bool,
+}
+
+impl Store {
+    /// Deletes at most `batch` expired rows of each table. Safe on many nodes at once.
+    pub async fn sweep(&self, now: Timestamp, batch: i64) -> Result<Swept> {
+        let mut swept = Swept::default();
+        for statement in ORDER.iter().copied() {
+            let rows = on!(self.writer(), |db| {
+                sqlx::query(db.text(statement))
+                    .bind(now.0)
+                    .bind(batch)
+                    .execute(db)
+                    .await?
+                    .rows_affected()
+            })?;
+            swept.rows += rows;
+            swept.more |= rows >= batch.unsigned_abs();
+        }
+        Ok(swept)
+    }
+}

@@ -1,0 +1,202 @@
+//! Users.
+
+use sqlx::types::Json;
+
+use super::rows::{UserRow, user_columns};
+use super::{Backend as _, Result, Store, StoreError, in_transaction, on, statements};
+use crate::model::grant::EndReason;
+use crate::model::user::{PasswordHash, User, UserId, Username};
+use crate::time::Timestamp;
+
+statements! {
+    INSERT_USER = "INSERT INTO users (id, username, password_hash, claims, is_admin, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $6)";
+    FIND_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
+    FIND_USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
+    LIST_USERS = concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.username");
+    COUNT_ADMINS = "SELECT count(*) FROM users WHERE is_admin AND disabled_at IS NULL AND id <> $1";
+    SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    // Only over the hash that was verified: a password changed in the meantime wins.
+    REHASH_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    DISABLE_USER = "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
+    ENABLE_USER = "UPDATE users SET disabled_at = NULL WHERE id = $1";
+    SET_CLAIMS = "UPDATE users SET claims = $2, updated_at = $3 WHERE id = $1";
+    END_SESSIONS_OF_USER = "UPDATE browser_session SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
+    END_GRANTS_OF_USER = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
+}
+
+/// What became of a write on a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserWrite {
+    /// It is stored.
+    Done,
+    /// There is no such user.
+    NotFound,
+    /// The username belongs to someone.
+    Taken,
+    /// The last enabled administrator cannot be disabled.
+    LastAdmin,
+}
+
+impl Store {
+    /// Stores a new user.
+    pub async fn insert_user(&self, user: &User) -> Result<UserWrite> {
+        let inserted = on!(self.writer(), |db| {
+            sqlx::query(db.text(&INSERT_USER))
+                .bind(user.id.0)
+                .bind(user.username.as_str())
+                .bind(user.password.as_ref().map(|hash| hash.0.as_str()))
+                .bind(Json(&user.claims))
+                .bind(user.is_admin)
+                .bind(user.created_at.0)
+                .execute(db)
+                .await
+                .map(drop)?
+        });
+        match inserted {
+            Ok(()) => Ok(UserWrite::Done),
+            Err(StoreError::Taken) => Ok(UserWrite::Taken),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The user with this key.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        let row: Option<UserRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&FIND_USER))
+                .bind(id.0)
+                .fetch_optional(db)
+                .await?
+        })?;
+        Ok(row.map(User::from))
+    }
+
+    /// The user with this name.
+    pub async fn user_by_name(&self, username: &Username) -> Result<Option<User>> {
+        let row: Option<UserRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&FIND_USER_BY_NAME))
+                .bind(username.as_str())
+                .fetch_optional(db)
+                .await?
+        })?;
+        Ok(row.map(User::from))
+    }
+
+    /// All users, by name.
+    pub async fn users(&self) -> Result<Vec<User>> {
+        let rows: Vec<UserRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&LIST_USERS)).fetch_all(db).await?
+        })?;
+        Ok(rows.into_iter().map(User::from).collect())
+    }
+
+    /// Sets a new password, and ends every session and grant of the user: whoever knew the old one is out.
+    pub async fn set_password(&self, id: UserId, hash: &PasswordHash, now: Timestamp) -> Result<UserWrite> {
+        in_transaction!(self, |tx| {
+            let set = sqlx::query(tx.text(&SET_PASSWORD))
+                .bind(id.0)
+                .bind(hash.0.as_str())
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(tx.text(&END_SESSIONS_OF_USER))
+                .bind(id.0)
+                .bind(now.0)
+                .execute(&mut *tx)
+                .await?;
+            let why = EndReason::Account.as_str();
+            sqlx::query(tx.text(&END_GRANTS_OF_USER))
+                .bind(id.0)
+                .bind(now.0)
+                .bind(why)
+                .execute(&mut *tx)
+                .await?;
+            if set.rows_affected() == 1 {
+                UserWrite::Done
+            } else {
+                UserWrite::NotFound
+            }
+        })
+    }
+
+    /// Replaces a hash by one of the same password with today's parameters, unless the password has changed since.
+    pub async fn rehash_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
+        on!(self.writer(), |db| {
+            sqlx::query(db.text(&REHASH_PASSWORD))
+                .bind(id.0)
+                .bind(old.0.as_str())
+                .bind(new.0.as_str())
+                .execute(db)
+                .await
+                .map(drop)?
+        })
+    }
+
+    /// Disables an account and ends its sessions and grants, in one commit.
+    pub async fn disable_user(&self, id: UserId, now: Timestamp) -> Result<UserWrite> {
+        let Some(user) = self.user(id).await? else {
+            return Ok(UserWrite::NotFound);
+        };
+        in_transaction!(self, |tx| {
+            let admins: i64 = sqlx::query_scalar(tx.text(&COUNT_ADMINS))
+                .bind(id.0)
+                .fetch_one(&mut *tx)
+                .await?;
+            if user.is_admin && user.is_enabled() && admins == 0 {
+                UserWrite::LastAdmin
+            } else {
+                sqlx::query(tx.text(&DISABLE_USER))
+                    .bind(id.0)
+                    .bind(now.0)
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query(tx.text(&END_SESSIONS_OF_USER))
+                    .bind(id.0)
+                    .bind(now.0)
+                    .execute(&mut *tx)
+                    .await?;
+                let why = EndReason::Account.as_str();
+                sqlx::query(tx.text(&END_GRANTS_OF_USER))
+                    .bind(id.0)
+                    .bind(now.0)
+                    .bind(why)
+                    .execute(&mut *tx)
+                    .await?;
+                UserWrite::Done
+            }
+        })
+    }
+
+    /// Lets an account sign in again. What was ended stays ended.
+    pub async fn enable_user(&self, id: UserId) -> Result<UserWrite> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&ENABLE_USER))
+                .bind(id.0)
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(if rows == 1 {
+            UserWrite::Done
+        } else {
+            UserWrite::NotFound
+        })
+    }
+
+    /// Replaces what clients may be told about a user.
+    pub async fn set_claims(&self, user: &User, now: Timestamp) -> Result<UserWrite> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&SET_CLAIMS))
+                .bind(user.id.0)
+                .bind(Json(&user.claims))
+                .bind(now.0)
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(if rows == 1 {
+            UserWrite::Done
+        } else {
+            UserWrite::NotFound
+        })
+    }
+}

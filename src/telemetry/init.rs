@@ -1,0 +1,129 @@
+//! Setting up the log.
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// The log could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The filter is not one.
+    #[error(
+        "log.level: {level:?} is not a filter ({reason}); write a level such as \"info\", or \"info,portcullis=debug\""
+    )]
+    Filter {
+        /// What was configured.
+        level: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The process has a log already.
+    #[error("the log is set up already: {0}")]
+    Twice(#[from] TryInitError),
+}
+
+/// Sends the log to standard error, in the configured form and filtered as configured.
+///
+/// Whatever the filter says, sqlx logs warnings and errors only: below that it writes statements, and one day a
+/// value with them.
+pub fn init(log: &LogConfig) -> Result<(), InitError> {
+    let filter = parse_filter(&log.level)?.and(filter_fn(says_no_statements));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match log.format {
+        LogFormat::Text => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .try_init()?;
+    Ok(())
+}
+
+fn parse_filter(level: &str) -> Result<EnvFilter, InitError> {
+    let bad = |reason: String| InitError::Filter {
+        level: level.to_owned(),
+        reason,
+    };
+    // The parser takes a word it does not know for the name of a module and then logs nothing at all.
+    let names_a_level = level.split(',').any(|part| {
+        let word = part.rsplit('=').next().unwrap_or_default().trim();
+        ["error", "warn", "info", "debug", "trace", "off"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+    });
+    if !names_a_level {
+        return Err(bad("it names no level".to_owned()));
+    }
+    EnvFilter::try_new(level).map_err(|error| bad(error.to_string()))
+}
+
+fn says_no_statements(metadata: &Metadata<'_>) -> bool {
+    let of_sqlx = metadata
+        .target()
+        .split("::")
+        .next()
+        .is_some_and(|root| root.starts_with("sqlx"));
+    // In tracing, a more verbose level is the greater one.
+    !of_sqlx || *metadata.level() <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_levels_or_lists() {
+        for level in [
+            "info",
+            "WARN",
+            "off",
+            "info,sqlx=warn",
+            "portcullis=debug",
+            "info,portcullis::http=trace",
+        ] {
+            assert!(parse_filter(level).is_ok(), "{level}");
+        }
+        for level in ["", "loud", "portcullis=loud", "info,=x=y", "info;debug"] {
+            let message = parse_filter(level).unwrap_err().to_string();
+            assert!(
+                message.contains("log.level") && !message.contains('\n'),
+                "{level}: {message}"
+            );
+        }
+    }
+
+    /// Counts the events that pass the filters under an everything-goes level.
+    fn passing(log: impl FnOnce()) -> usize {
+        use std::sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        };
+        struct Counter(Arc<AtomicUsize>);
+        impl<S: tracing::Subscriber> Layer<S> for Counter {
+            fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let count = Arc::new(AtomicUsize::new(0));
+        let filter = parse_filter("trace,sqlx::query=trace")
+            .unwrap()
+            .and(filter_fn(says_no_statements));
+        let subscriber = tracing_subscriber::registry().with(Counter(Arc::clone(&count)).with_filter(filter));
+        tracing::subscriber::with_default(subscriber, log);
+        count.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn statements_never_reach_the_log() {
+        assert_eq!(passing(|| tracing::info!(target: "sqlx::query", "select 1")), 0);
+        assert_eq!(passing(|| tracing::debug!(target: "sqlx_core::pool", "x")), 0);
+        assert_eq!(passing(|| tracing::warn!(target: "sqlx::query", "slow")), 1);
+        assert_eq!(passing(|| tracing::trace!(target: "portcullis", "x")), 1);
+    }
+}

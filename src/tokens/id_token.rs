@@ -1,0 +1,67 @@
+//! ID tokens (OpenID Connect Core §2, §3.1.3.6).
+
+use serde::Serialize;
+
+use crate::crypto::jwt::{self, SignError, left_half_hash};
+use crate::crypto::keys::Signer;
+use crate::model::browser_session::BrowserSessionId;
+use crate::model::grant::Grant;
+use crate::protocol::ids::ClientId;
+use crate::time::Timestamp;
+
+/// `typ` of an ID token.
+pub const TYP: &str = "JWT";
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a ClientId,
+    exp: i64,
+    iat: i64,
+    auth_time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    at_hash: String,
+    acr: &'a str,
+    amr: &'a [String],
+    sid: BrowserSessionId,
+}
+
+/// An ID token to issue.
+#[derive(Debug)]
+pub struct Mint<'a> {
+    /// `iss`.
+    pub issuer: &'a str,
+    /// The sign-in and authorization that it tells of.
+    pub grant: &'a Grant,
+    /// From the authorization request; not repeated on refresh (OpenID Connect Core §12.2).
+    pub nonce: Option<&'a str>,
+    /// The access token beside it.
+    pub access_token: &'a str,
+    /// `iat`.
+    pub now: Timestamp,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+impl Mint<'_> {
+    /// Signs it.
+    pub fn sign(&self, signer: &Signer) -> Result<String, SignError> {
+        let authentication = &self.grant.authentication;
+        let claims = Claims {
+            iss: self.issuer,
+            sub: self.grant.user_id.to_string(),
+            aud: &self.grant.client_id,
+            exp: self.expires_at.0,
+            iat: self.now.0,
+            auth_time: authentication.auth_time,
+            nonce: self.nonce,
+            at_hash: left_half_hash(signer.alg(), self.access_token),
+            acr: &authentication.acr,
+            amr: &authentication.amr,
+            sid: self.grant.session_id,
+        };
+        jwt::sign(signer, TYP, &claims)
+    }
+}

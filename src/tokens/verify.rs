@@ -1,0 +1,143 @@
+//! Recognising our own tokens: access tokens at userinfo and revocation, ID tokens as hints.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{access, id_token};
+use crate::app::App;
+use crate::crypto::jwt::{self, Expected, JwtError, LEEWAY_SECONDS};
+use crate::crypto::keys::KeyRing;
+use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::digest::TokenDigest;
+use crate::model::grant::GrantId;
+use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::ids::ClientId;
+use crate::protocol::scope::Scope;
+use crate::store::Catalog;
+use crate::time::Timestamp;
+
+/// An access token that is genuine and unexpired. Whether it still stands is the store's to say.
+#[derive(Clone, Debug)]
+pub struct GenuineAccessToken {
+    /// How it is revoked.
+    pub handle: Handle,
+    /// Its grant; `None` for a client's own token.
+    pub grant_id: Option<GrantId>,
+    /// To whom it was issued.
+    pub client_id: ClientId,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`.
+    pub audience: Vec<String>,
+    /// `scope`.
+    pub scope: Scope,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+/// By what a token is known to the store.
+#[derive(Clone, Debug)]
+pub enum Handle {
+    /// A JWT, by its `jti`.
+    Jwt(String),
+    /// An opaque token, by its digest.
+    Opaque(TokenDigest),
+}
+
+/// Reads an access token of either kind. Nothing about why it is refused reaches the caller's client.
+pub async fn access_token(
+    app: &App,
+    catalog: &Catalog,
+    token: &str,
+    now: Timestamp,
+) -> Result<GenuineAccessToken, OAuthError> {
+    if let Some(opaque) = OpaqueToken::parse(Kind::Access, token) {
+        return opaque_access_token(app, &opaque.digest(), now).await;
+    }
+    let ring = app.key_ring(catalog)?;
+    let expected = Expected {
+        typ: &[access::TYP],
+        issuer: app.issuer(),
+        now,
+        leeway_seconds: 0,
+        allow_expired: false,
+    };
+    let claims = jwt::verify(&ring, token, &expected).map_err(|error| refused(&error))?;
+    from_claims(&claims).ok_or_else(|| Reason::AccessTokenInvalid.into())
+}
+
+async fn opaque_access_token(
+    app: &App,
+    digest: &TokenDigest,
+    now: Timestamp,
+) -> Result<GenuineAccessToken, OAuthError> {
+    let stored = app
+        .store()
+        .access_token(digest)
+        .await?
+        .ok_or(Reason::AccessTokenInvalid)?;
+    if stored.expires_at <= now {
+        return Err(Reason::AccessTokenInvalid.into());
+    }
+    Ok(GenuineAccessToken {
+        handle: Handle::Opaque(stored.digest),
+        grant_id: stored.grant_id,
+        client_id: stored.client_id,
+        subject: stored.content.subject,
+        audience: stored.content.audience,
+        scope: stored.content.scope,
+        expires_at: stored.expires_at,
+    })
+}
+
+fn from_claims(claims: &Map<String, Value>) -> Option<GenuineAccessToken> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let audience = match claims.get("aud")? {
+        Value::String(one) => vec![one.clone()],
+        Value::Array(many) => many
+            .iter()
+            .filter_map(|value| value.as_str().map(str::to_owned))
+            .collect(),
+        _ => return None,
+    };
+    Some(GenuineAccessToken {
+        handle: Handle::Jwt(text("jti")?.to_owned()),
+        grant_id: text("grant_id").and_then(|id| Uuid::parse_str(id).ok()).map(GrantId),
+        client_id: ClientId::parse(text("client_id")?)?,
+        subject: text("sub")?.to_owned(),
+        audience,
+        scope: Scope::try_from(text("scope").unwrap_or_default().to_owned()).ok()?,
+        expires_at: Timestamp(claims.get("exp")?.as_i64()?),
+    })
+}
+
+/// The subject of an `id_token_hint` (OpenID Connect Core §3.1.2.1): one of our ID tokens for this client, expired or not.
+pub fn id_token_hint(
+    ring: &KeyRing,
+    issuer: &str,
+    client_id: &ClientId,
+    hint: &str,
+    now: Timestamp,
+) -> Result<String, Reason> {
+    let expected = Expected {
+        typ: &[id_token::TYP],
+        issuer,
+        now,
+        leeway_seconds: LEEWAY_SECONDS,
+        allow_expired: true,
+    };
+    let claims = jwt::verify(ring, hint, &expected).map_err(|error| {
+        tracing::debug!(%error, "id_token_hint refused");
+        Reason::IdTokenHintInvalid
+    })?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if text("aud") != Some(client_id.as_str()) {
+        return Err(Reason::IdTokenHintInvalid);
+    }
+    text("sub").map(str::to_owned).ok_or(Reason::IdTokenHintInvalid)
+}
+
+fn refused(error: &JwtError) -> OAuthError {
+    tracing::debug!(%error, "access token refused");
+    Reason::AccessTokenInvalid.into()
+}

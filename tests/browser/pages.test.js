@@ -1,0 +1,100 @@
+// Every page that a person meets: no serious finding by axe, no sideways scrolling, and a picture of it,
+// on a wide and a narrow screen, light and dark. UPDATE_SCREENSHOTS=1 also renews the README's pictures.
+
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import AxeBuilder from '@axe-core/playwright';
+import { startDemo } from '../clients/support/server.js';
+import { launchBrowser, newPerson } from './support/browser.js';
+import { authorizationRequest, decisionButton, fillSignIn, signIn } from './support/flow.js';
+
+const ROOT = new URL('../../', import.meta.url);
+const FOLDERS = ['target/screenshots/', ...(process.env.UPDATE_SCREENSHOTS === '1' ? ['static/screenshots/'] : [])];
+const WIDTHS = [1280, 390];
+const SCHEMES = ['light', 'dark'];
+
+const PAGES = {
+  'sign-in': { open: openSignIn, picture: true },
+  'sign-in-refused': { open: openRefusedSignIn },
+  consent: { open: openConsent, picture: true },
+  error: { open: openError, picture: true },
+  home: { open: (page) => page.goto(server.issuer) },
+  playground: { open: (page) => page.goto(server.playground) },
+};
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launchBrowser(), startDemo()]);
+  for (const folder of FOLDERS) await mkdir(new URL(folder, ROOT), { recursive: true });
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const [name, { open, picture }] of Object.entries(PAGES)) {
+  for (const colorScheme of SCHEMES) {
+    test(`${name}, ${colorScheme}`, async () => {
+      const { context } = await newPerson(browser, server, { colorScheme, reducedMotion: 'reduce' });
+      try {
+        const page = await context.newPage();
+        await open(page);
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: 800 });
+          await assertFits(page, width);
+          if (picture) await takePicture(page, `${name}-${width}-${colorScheme}.png`);
+        }
+        await assertAccessible(page);
+      } finally {
+        await context.close();
+      }
+    });
+  }
+}
+
+async function openSignIn(page) {
+  await page.goto(authorizationRequest(server).url);
+  await page.locator('#login-submit').waitFor();
+}
+
+async function openRefusedSignIn(page) {
+  await openSignIn(page);
+  await fillSignIn(page, { username: 'nobody', password: 'not the password' });
+  await page.click('#login-submit');
+  await page.getByRole('alert').waitFor();
+}
+
+async function openConsent(page) {
+  await openSignIn(page);
+  await signIn(page, server.user);
+  await decisionButton(page, 'allow').waitFor();
+}
+
+/** An unknown client: there is nowhere to redirect to, so a page says it. */
+async function openError(page) {
+  const response = await page.goto(authorizationRequest(server, { client_id: 'no-such-client' }).url);
+  assert.equal(response.status(), 400);
+  await page.locator('h1').waitFor();
+}
+
+async function assertFits(page, width) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= width, `the page is ${wide} wide on a screen of ${width}`);
+}
+
+async function takePicture(page, file) {
+  const png = await page.screenshot({ fullPage: true, animations: 'disabled' });
+  for (const folder of FOLDERS) await writeFile(fileURLToPath(new URL(folder + file, ROOT)), png);
+}
+
+async function assertAccessible(page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
+  assert.deepEqual(serious, []);
+}

@@ -1,0 +1,120 @@
+// A browser without script, as small as the client tests need: cookies, redirects, forms.
+
+import assert from 'node:assert/strict';
+import { parse } from 'node-html-parser';
+
+const MAX_HOPS = 10;
+
+export class Browser {
+  #cookies = new Map();
+
+  /**
+   * Follows redirects until a page answers, or until the server sends us to `callback`: that URL is never fetched.
+   * Resolves to `{ callback: URL }` or to `{ url, status, document }`.
+   */
+  async open(url, { callback, method = 'GET', body } = {}) {
+    let next = new URL(url);
+    for (let hop = 0; hop < MAX_HOPS; hop += 1) {
+      const response = await fetch(next, {
+        method,
+        body,
+        redirect: 'manual',
+        headers: this.#headers(next, method),
+        signal: AbortSignal.timeout(15_000),
+      });
+      this.#remember(response);
+      const location = response.headers.get('location');
+      if (location === null) {
+        return { url: next, status: response.status, document: parse(await response.text()) };
+      }
+      assert.ok([302, 303].includes(response.status), `${response.status} from ${next}`);
+      await response.body?.cancel();
+      next = new URL(location, next);
+      if (callback && isAt(next, callback)) return { callback: next };
+      method = 'GET';
+      body = undefined;
+    }
+    throw new Error(`more than ${MAX_HOPS} redirects from ${url}`);
+  }
+
+  /** Submits `form` of `page` as a click on the button `[name, value]` would, with `fields` typed in. */
+  async submit(page, form, { fields = {}, button, callback } = {}) {
+    const body = formFields(form);
+    for (const [name, value] of Object.entries(fields)) body.set(name, value);
+    if (button) body.append(...button);
+    return this.open(formAction(page, form), { method: 'POST', body, callback });
+  }
+
+  #headers(url, method) {
+    const headers = { accept: 'text/html' };
+    const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    if (cookies) headers.cookie = cookies;
+    if (method === 'POST') {
+      headers.origin = url.origin;
+      headers['sec-fetch-site'] = 'same-origin';
+    }
+    return headers;
+  }
+
+  #remember(response) {
+    for (const line of response.headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(';').map((part) => part.trim());
+      const [name, ...value] = pair.split('=');
+      const gone = attributes.some((attribute) => /^max-age=(0|-\d+)$/i.test(attribute));
+      if (gone) this.#cookies.delete(name);
+      else this.#cookies.set(name, value.join('='));
+    }
+  }
+}
+
+/**
+ * Takes an authorization request to its end: signs in and decides where it is asked.
+ * Resolves to the URL of the answer, or to a POST `Request` when the answer is a form (`form_post`).
+ */
+export async function authorize(browser, url, { redirectUri, user, decision = 'allow' }) {
+  let page = await browser.open(url, { callback: redirectUri });
+  for (let step = 0; step < 4; step += 1) {
+    if (page.callback) return page.callback;
+    page = await answer(browser, page, { redirectUri, user, decision });
+    if (page instanceof Request) return page;
+  }
+  throw new Error(`the request did not end; it stopped at ${page.url}`);
+}
+
+async function answer(browser, page, { redirectUri, user, decision }) {
+  const { document } = page;
+  const login = document.querySelector('form:has(input[name=password])');
+  if (login) {
+    assert.ok(login.querySelector('#login-submit'), 'the sign-in form has its submit button');
+    assert.ok(login.querySelector('input[type=hidden][name=csrf]'), 'the sign-in form carries a csrf field');
+    const { username, password } = user;
+    return browser.submit(page, login, { fields: { username, password }, callback: redirectUri });
+  }
+  const consent = document.querySelector('form:has(button[name=decision])');
+  if (consent) {
+    return browser.submit(page, consent, { button: ['decision', decision], callback: redirectUri });
+  }
+  const form = document.querySelector('form');
+  if (form && isAt(formAction(page, form), redirectUri)) {
+    return new Request(formAction(page, form), { method: form.getAttribute('method'), body: formFields(form) });
+  }
+  throw new Error(`${page.status} from ${page.url}: ${document.structuredText.slice(0, 500)}`);
+}
+
+function formAction(page, form) {
+  return new URL(form.getAttribute('action') ?? page.url, page.url);
+}
+
+function formFields(form) {
+  const fields = new URLSearchParams();
+  for (const input of form.querySelectorAll('input[name]')) {
+    const ticked = !['checkbox', 'radio'].includes(input.getAttribute('type')) || input.hasAttribute('checked');
+    if (ticked) fields.append(input.getAttribute('name'), input.getAttribute('value') ?? '');
+  }
+  return fields;
+}
+
+function isAt(url, redirectUri) {
+  const { origin, pathname } = new URL(redirectUri);
+  return url.origin === origin && url.pathname === pathname;
+}
