@@ -111,17 +111,29 @@ impl Global {
     /// The configuration, with what the command line says on top.
     fn load(&self, more: Vec<(String, String)>) -> Result<Config, ConfigError> {
         let mut overrides = self.settings.clone();
-        overrides.extend(self.data.as_ref().map(|data| ("server.data_dir".to_owned(), data.display().to_string())));
+        overrides.extend(
+            self.data
+                .as_ref()
+                .map(|data| ("server.data_dir".to_owned(), data.display().to_string())),
+        );
         overrides.extend(self.issuer.clone().map(|issuer| ("issuer".to_owned(), issuer)));
         overrides.extend(more);
-        load(LoadArgs { file: self.config.clone(), env: std::env::vars(), overrides })
+        load(LoadArgs {
+            file: self.config.clone(),
+            env: std::env::vars(),
+            overrides,
+        })
     }
 
     /// For commands that only touch the database, a missing issuer is no reason to stop; any other mistake is.
     fn load_leniently(&self) -> Result<Config, ConfigError> {
         self.load(Vec::new()).or_else(|error| {
             let placeholder = ("issuer".to_owned(), "http://localhost".to_owned());
-            if self.issuer.is_some() { Err(error) } else { self.load(vec![placeholder]).map_err(|_| error) }
+            if self.issuer.is_some() {
+                Err(error)
+            } else {
+                self.load(vec![placeholder]).map_err(|_| error)
+            }
         })
     }
 
@@ -131,6 +143,8 @@ impl Global {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE, such as log.level=debug")?;
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write it as KEY=VALUE, such as log.level=debug")?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }

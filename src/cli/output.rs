@@ -1,5 +1,9 @@
 //! What is printed.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where the command line prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where the command line prints"
+)]
 
 use std::process::ExitCode;
 

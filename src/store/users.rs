@@ -50,8 +50,7 @@ impl Store {
                 .bind(user.is_admin)
                 .bind(user.created_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         });
         match inserted {
             Ok(()) => Ok(UserWrite::Done),
@@ -126,8 +125,7 @@ impl Store {
                 .bind(old.0.as_str())
                 .bind(new.0.as_str())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
