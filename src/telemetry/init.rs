@@ -74,6 +74,14 @@ fn keeps_values_to_itself(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= most
 }
 
+/// A panic's message may hold anything that the code had in hand. The log gets its place only.
+pub fn silence_panic_messages() {
+    std::panic::set_hook(Box::new(|info| {
+        let location = info.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!(location, "panicked");
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,12 +135,4 @@ mod tests {
         assert_eq!(passing(|| tracing::warn!(target: "sqlx::query", "slow")), 1);
         assert_eq!(passing(|| tracing::trace!(target: "portcullis", "x")), 1);
     }
-}
-
-/// A panic's message may hold anything that the code had in hand. The log gets its place only.
-pub fn silence_panic_messages() {
-    std::panic::set_hook(Box::new(|info| {
-        let location = info.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!(location, "panicked");
-    }));
 }
