@@ -1,0 +1,215 @@
+//! One database for each test, migrated, and gone afterwards.
+
+use std::sync::OnceLock;
+
+use portcullis::config::Secret;
+use portcullis::store::{Store, StoreOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use url::Url;
+use uuid::Uuid;
+
+/// A migrated, otherwise empty database.
+pub struct TestDb {
+    url: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Sqlite { _directory: TempDir },
+    Postgres { name: String },
+}
+
+/// Makes two tests of one: `name::sqlite` and `name::postgres`.
+macro_rules! both_stores {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block)+) => {
+        $(
+            $(#[$meta])*
+            async fn $name($db: $crate::support::TestDb) $body
+
+            mod $name {
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn sqlite() {
+                    super::$name($crate::support::TestDb::sqlite().await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn postgres() {
+                    if let Some(db) = $crate::support::TestDb::postgres().await {
+                        super::$name(db).await;
+                    }
+                }
+            }
+        )+
+    };
+}
+pub(crate) use both_stores;
+
+impl TestDb {
+    /// A file of its own.
+    pub async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("portcullis.db");
+        std::fs::write(&path, sqlite_template().await).unwrap();
+        Self {
+            url: format!("sqlite://{}", path.display()),
+            kind: Kind::Sqlite { _directory: directory },
+        }
+    }
+
+    /// A database of its own; `None` where the caller of the tests asked to leave PostgreSQL out.
+    pub async fn postgres() -> Option<Self> {
+        if std::env::var("PORTCULLIS_SKIP_POSTGRES").is_ok_and(|skip| skip == "1") {
+            return None;
+        }
+        let template = postgres_template().await;
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        Some(Self {
+            url: named(&name),
+            kind: Kind::Postgres { name },
+        })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+
+    /// A store over it, with connections and caches of its own: what another process would have.
+    pub async fn open(&self) -> Store {
+        open(&self.url, false).await
+    }
+}
+
+impl Drop for TestDb {
+    /// On a thread with a runtime of its own, since the test's runtime may be ending. A database that stays is harmless.
+    fn drop(&mut self) {
+        let Kind::Postgres { name } = &self.kind else { return };
+        let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(admin(&statement));
+        });
+        if dropped.join().is_err() {
+            eprintln!("the database {name} was not dropped");
+        }
+    }
+}
+
+async fn open(url: &str, create: bool) -> Store {
+    let options = StoreOptions {
+        url: Secret::new(url.to_owned()),
+        max_connections: 10,
+        acquire_timeout: 20,
+        statement_timeout: 20,
+        create,
+    };
+    Store::open(&options).await.unwrap()
+}
+
+/// A migrated file's bytes: copied for each test, which is quicker than migrating.
+async fn sqlite_template() -> &'static [u8] {
+    static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let make = async || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("template.db");
+        let store = open(&format!("sqlite://{}", path.display()), true).await;
+        store.migrate().await.unwrap();
+        store.close().await;
+        std::fs::read(&path).unwrap()
+    };
+    TEMPLATE.get_or_init(make).await
+}
+
+/// The name of a migrated database. Its name tells the migrations, so that it outlives a test run and is made anew when
+/// they change; the lock is for test processes that run at the same time.
+async fn postgres_template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let make = async || {
+        let digest = portcullis::crypto::digest::sha256(migrations().as_bytes());
+        let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("portcullis_template_{hex}");
+        let mut admin = connect().await;
+        sqlx::query("SELECT pg_advisory_lock(7160)")
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_database WHERE datname = $1")
+            .bind(&name)
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+        if known == 0 {
+            make_postgres_template(&mut admin, &name).await;
+        }
+        admin.close().await.unwrap();
+        name
+    };
+    TEMPLATE.get_or_init(make).await
+}
+
+/// Under another name until it is complete: nobody copies half a template.
+async fn make_postgres_template(admin: &mut PgConnection, name: &str) {
+    let draft = format!("{name}_draft");
+    for statement in [
+        format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)"),
+        format!("CREATE DATABASE {draft}"),
+    ] {
+        admin.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let store = open(&named(&draft), false).await;
+    store.migrate().await.unwrap();
+    store.close().await;
+    let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
+    admin.execute(AssertSqlSafe(rename)).await.unwrap();
+}
+
+/// The text of all Postgres migrations.
+fn migrations() -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect()
+}
+
+fn server_url() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        std::env::var("PORTCULLIS_TEST_POSTGRES").expect(
+            "PORTCULLIS_TEST_POSTGRES must name a PostgreSQL server for tests, as in \
+             postgres://postgres@127.0.0.1:5432/postgres; tests/run.sh starts one, and PORTCULLIS_SKIP_POSTGRES=1 goes without",
+        )
+    })
+}
+
+/// The database `name` on the test server.
+fn named(name: &str) -> String {
+    let mut url = Url::parse(server_url()).expect("PORTCULLIS_TEST_POSTGRES is a URL");
+    url.set_path(name);
+    url.into()
+}
+
+async fn connect() -> PgConnection {
+    PgConnection::connect(server_url())
+        .await
+        .expect("the server of PORTCULLIS_TEST_POSTGRES answers")
+}
+
+async fn admin(statement: &str) {
+    let mut admin = connect().await;
+    admin.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+    admin.close().await.unwrap();
+}
