@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod api;
+pub mod client;
 pub mod config;
 pub mod cx;
 pub mod health;
