@@ -97,7 +97,7 @@ async fn create(
     is_admin: bool,
 ) -> anyhow::Result<()> {
     let username = Username::register(username)?;
-    let id = UserId(random::uuid_v7(cx.now()));
+    let id = UserId(random::uuid_v4());
     refuse_shadowing(&cx.store.users().await?, id, &username, claims.email.as_deref())?;
     let personal = [username.as_str(), claims.email.as_deref().unwrap_or_default()];
     let password = password.resolve(cx, &personal).await?;
