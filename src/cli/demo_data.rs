@@ -172,7 +172,7 @@ async fn ensure_user(app: &App, secrets: &Secrets, fresh: bool) -> anyhow::Resul
         username,
         password: Some(hash),
         claims: claims(),
-        is_admin: true,
+        is_admin: false,
         created_at: now,
         updated_at: now,
         disabled_at: None,

@@ -224,9 +224,6 @@ fn settle(outcome: UserWrite, user: &User) -> anyhow::Result<()> {
     let name = user.username.as_str();
     match outcome {
         UserWrite::Done => Ok(()),
-        UserWrite::LastAdmin => bail!(
-            "{name} is the last enabled administrator; make another one first: portcullis user create USERNAME --admin"
-        ),
         UserWrite::NotFound | UserWrite::Taken => bail!("the user {name} is gone"),
     }
 }
