@@ -10,4 +10,5 @@
 )]
 
 mod smoke;
+mod store;
 mod support;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use portcullis::config::Secret;
-use portcullis::store::{Store, StoreOptions};
+use portcullis::store::{Store, StoreError, StoreOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -64,12 +64,7 @@ impl TestDb {
             return None;
         }
         let template = postgres_template().await;
-        let name = format!("t_{}", Uuid::new_v4().simple());
-        admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        Some(Self {
-            url: named(&name),
-            kind: Kind::Postgres { name },
-        })
+        Some(Self::new_postgres(&format!("TEMPLATE {template}")).await)
     }
 
     /// Where it is.
@@ -82,9 +77,46 @@ impl TestDb {
         matches!(self.kind, Kind::Postgres { .. })
     }
 
+    /// Another database of the same kind, without tables.
+    pub async fn empty_sibling(&self) -> Self {
+        match &self.kind {
+            Kind::Sqlite { .. } => {
+                let directory = tempfile::tempdir().unwrap();
+                let path = directory.path().join("empty.db");
+                std::fs::write(&path, []).unwrap();
+                Self {
+                    url: format!("sqlite://{}", path.display()),
+                    kind: Kind::Sqlite { _directory: directory },
+                }
+            }
+            Kind::Postgres { .. } => Self::new_postgres("").await,
+        }
+    }
+
+    async fn new_postgres(how: &str) -> Self {
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        admin(&format!("CREATE DATABASE {name} {how}")).await;
+        Self {
+            url: named(&name),
+            kind: Kind::Postgres { name },
+        }
+    }
+
     /// A store over it, with connections and caches of its own: what another process would have.
     pub async fn open(&self) -> Store {
-        open(&self.url, false).await
+        Self::try_open(&self.url, false).await.unwrap()
+    }
+
+    /// A store over the database at `url`, which is made if `create` says so.
+    pub async fn try_open(url: &str, create: bool) -> Result<Store, StoreError> {
+        let options = StoreOptions {
+            url: Secret::new(url.to_owned()),
+            max_connections: 10,
+            acquire_timeout: 20,
+            statement_timeout: 20,
+            create,
+        };
+        Store::open(&options).await
     }
 }
 
@@ -103,24 +135,14 @@ impl Drop for TestDb {
     }
 }
 
-async fn open(url: &str, create: bool) -> Store {
-    let options = StoreOptions {
-        url: Secret::new(url.to_owned()),
-        max_connections: 10,
-        acquire_timeout: 20,
-        statement_timeout: 20,
-        create,
-    };
-    Store::open(&options).await.unwrap()
-}
-
 /// A migrated file's bytes: copied for each test, which is quicker than migrating.
 async fn sqlite_template() -> &'static [u8] {
     static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
     let make = async || {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("template.db");
-        let store = open(&format!("sqlite://{}", path.display()), true).await;
+        let url = format!("sqlite://{}", path.display());
+        let store = TestDb::try_open(&url, true).await.unwrap();
         store.migrate().await.unwrap();
         store.close().await;
         std::fs::read(&path).unwrap()
@@ -164,7 +186,7 @@ async fn make_postgres_template(admin: &mut PgConnection, name: &str) {
     ] {
         admin.execute(AssertSqlSafe(statement)).await.unwrap();
     }
-    let store = open(&named(&draft), false).await;
+    let store = TestDb::try_open(&named(&draft), false).await.unwrap();
     store.migrate().await.unwrap();
     store.close().await;
     let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
