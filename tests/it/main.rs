@@ -10,6 +10,7 @@
 )]
 
 mod query_budget;
+mod races;
 mod smoke;
 mod store;
 mod support;
