@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::config::{Config, PasswordsConfig};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::random;
@@ -30,13 +30,7 @@ struct Inner {
 impl App {
     /// Puts the state together. An error names password settings that cannot be met.
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
-        let settings = &config.passwords;
-        let cost = HashParams {
-            memory_kib: settings.memory_kib,
-            iterations: settings.iterations,
-            parallelism: settings.parallelism,
-        };
-        let passwords = PasswordHasher::new(cost, settings.permits, settings.queue)?;
+        let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
         let ring = RwLock::new(None);
         Ok(Self(Arc::new(Inner {
@@ -106,4 +100,14 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// The hasher that the settings describe.
+pub fn password_hasher(settings: &PasswordsConfig) -> Result<PasswordHasher, PasswordError> {
+    let cost = HashParams {
+        memory_kib: settings.memory_kib,
+        iterations: settings.iterations,
+        parallelism: settings.parallelism,
+    };
+    PasswordHasher::new(cost, settings.permits, settings.queue)
 }

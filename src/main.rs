@@ -1,1 +1,8 @@
-fn main() {}
+//! The binary `portcullis`: parse arguments, run, report.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    portcullis::cli::main()
+}

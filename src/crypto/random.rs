@@ -30,3 +30,8 @@ pub fn uuid_v7(now: crate::time::Timestamp) -> uuid::Uuid {
     let millis = u64::try_from(now.as_i64()).unwrap_or_default().saturating_mul(1000);
     uuid::Builder::from_unix_timestamp_millis(millis, &bytes::<10>()).into_uuid()
 }
+
+/// A UUID version 4: a key that tells nothing, for what strangers get to see, such as a subject.
+pub fn uuid_v4() -> uuid::Uuid {
+    uuid::Builder::from_random_bytes(bytes::<16>()).into_uuid()
+}

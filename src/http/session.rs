@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::crypto::digest::{equal, hmac_sha256};
+use crate::crypto::random;
 use crate::model::browser_session::BrowserSessionId;
 use crate::model::interaction::{BrowserId, InteractionId};
 use crate::protocol::error::{OAuthError, Reason};
@@ -110,7 +111,7 @@ impl Browser {
             return Ok(id);
         }
         let entry = Entry {
-            browser: BrowserId(Uuid::new_v4()),
+            browser: BrowserId(random::uuid_v4()),
             signed_in: None,
         };
         self.save(entry, now.plus(app.config().sessions.interaction_lifetime.as_secs()))
@@ -120,7 +121,7 @@ impl Browser {
 
     /// Binds a sign-in to the browser, under a new cookie: what the old one was, nobody can become by knowing it.
     pub async fn sign_in(&mut self, app: &App, id: BrowserSessionId, now: Timestamp) -> Result<(), OAuthError> {
-        let browser = self.id().unwrap_or(BrowserId(Uuid::new_v4()));
+        let browser = self.id().unwrap_or(BrowserId(random::uuid_v4()));
         self.session.cycle_id().await.map_err(|error| unavailable(&error))?;
         let entry = Entry {
             browser,

@@ -208,6 +208,15 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
     })
 }
 
+/// Loads a waiting request for a page that only a person who is signed in may see; others sign in first.
+pub async fn load_waiting_signed_in(cx: &PageCx, id: &str) -> Result<(Waiting, SignedIn), Response> {
+    let waiting = load_waiting(cx, id).await?;
+    match waiting.signed_in.clone() {
+        Some(signed_in) => Ok((waiting, signed_in)),
+        None => Err(cx.see_other(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id))),
+    }
+}
+
 impl Waiting {
     /// The request on its way.
     pub fn journey(&self) -> Journey<'_> {

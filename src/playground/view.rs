@@ -151,3 +151,100 @@ pub(super) struct Problem<'a> {
     pub frame: Frame<'a>,
     pub refusal: &'a Refusal,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::OutboundError;
+    use crate::playground::exchange::answer;
+    use crate::playground::flow::{Secrets, TokenSet, sample_attempt};
+    use crate::playground::inspect;
+    use crate::playground::sample_config;
+    use crate::playground::steps::{Revocation, Rotation};
+
+    const MARKUP: &str = "<svg onload=alert(1)>";
+
+    fn outcome() -> Outcome {
+        let set = TokenSet {
+            access_token: MARKUP.to_owned(),
+            refresh_token: Some(MARKUP.to_owned()),
+            id_token: None,
+        };
+        let userinfo = answer(Ok((200, r#"{"sub":"u","name":"<svg onload=alert(1)>"}"#)));
+        Outcome {
+            attempt: sample_attempt(Secrets::draw()),
+            code: MARKUP.to_owned(),
+            iss: Some(MARKUP.to_owned()),
+            tokens: answer(Ok((200, MARKUP))),
+            set: Some(set),
+            id_token: None,
+            access_token: Some(Inspection::Opaque),
+            userinfo: Some((userinfo, inspect::same_subject("{}", None))),
+            rotation: None,
+            revocation: None,
+        }
+    }
+
+    fn render(outcome: Outcome) -> String {
+        let (assets, config) = (Assets::new(), sample_config());
+        let html = ResultPage {
+            frame: Frame::new(&assets, &config),
+            outcome,
+        }
+        .render()
+        .unwrap();
+        assert_eq!((html.matches("<h1").count(), html.matches("<main").count()), (1, 1));
+        assert!(!html.contains("<svg") && !html.contains("<script") && !html.contains(" style="));
+        html
+    }
+
+    #[test]
+    fn a_sign_in_shows_every_step_and_both_buttons() {
+        let html = render(outcome());
+        for id in ["request", "code", "tokens", "id-token", "access-token", "userinfo"] {
+            assert_eq!(html.matches(&format!("id=\"step-{id}\"")).count(), 1, "{id}");
+        }
+        assert!(html.contains("id=\"refresh\"") && html.contains("id=\"revoke\"") && html.contains("Hello, "));
+    }
+
+    #[test]
+    fn a_refused_code_shows_no_steps_that_did_not_happen() {
+        let refused = answer(Ok((400, r#"{"error":"invalid_grant"}"#)));
+        let html = render(Outcome {
+            tokens: refused,
+            set: None,
+            userinfo: None,
+            ..outcome()
+        });
+        assert!(html.contains("invalid_grant") && html.contains("The code was refused"));
+        assert!(!html.contains("step-userinfo") && !html.contains("id=\"revoke\""));
+    }
+
+    #[test]
+    fn refreshing_and_revoking_are_told() {
+        let rotation = Rotation {
+            number: 2,
+            changes: Vec::new(),
+        };
+        assert!(
+            render(Outcome {
+                rotation: Some(rotation),
+                ..outcome()
+            })
+            .contains("New tokens after 2 refreshes")
+        );
+        let silent = answer(Err(OutboundError::TimedOut));
+        let revocation = Revocation {
+            request: answer(Ok((200, ""))),
+            verdicts: Vec::new(),
+            refresh: None,
+            userinfo: silent,
+        };
+        let html = render(Outcome {
+            revocation: Some(revocation),
+            ..outcome()
+        });
+        assert!(html.contains("The grant is revoked") && html.contains("No answer"));
+        assert!(!html.contains("id=\"refresh\"") && !html.contains("id=\"revoke\""));
+    }
+}

@@ -72,8 +72,7 @@ impl Store {
                 .bind(token.created_at.0)
                 .bind(token.expires_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -136,8 +135,7 @@ impl Store {
             sqlx::query(db.text(&DELETE_ACCESS_TOKEN))
                 .bind(digest.as_bytes().as_slice())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -148,8 +146,7 @@ impl Store {
                 .bind(jti)
                 .bind(expires_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -161,8 +158,7 @@ impl Store {
                 .bind(now.0)
                 .bind(why.as_str())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 }

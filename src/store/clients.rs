@@ -214,8 +214,7 @@ impl Store {
                 .bind(id.as_str())
                 .bind(now.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })?;
         Ok(if self.client(id).await?.is_some() {
             ClientWrite::Done
@@ -309,8 +308,7 @@ impl Store {
                 .bind(media_type)
                 .bind(image)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 

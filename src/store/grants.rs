@@ -215,8 +215,7 @@ impl Store {
             sqlx::query(db.text(&FAIL_PROOF))
                 .bind(digest.as_bytes().as_slice())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 

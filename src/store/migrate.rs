@@ -63,7 +63,7 @@ impl Store {
         }
         // Not among the statements that a test prepares: the table is sqlx's own.
         let read = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-        on!(self.reader(), |db| { sqlx::query_scalar(read).fetch_all(db).await? })
+        on!(self.reader(), |db| sqlx::query_scalar(read).fetch_all(db).await?)
     }
 }
 
