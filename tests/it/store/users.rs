@@ -92,26 +92,4 @@ both_stores! {
         assert_eq!(end.await, (false, Some(EndReason::Account)));
         assert!(world.stored_alice().await.is_enabled());
     }
-
-    async fn the_last_administrator_stays(db: TestDb) {
-        let server = TestServer::new(db).await;
-        let now = server.app.clock().now();
-        let admin = |name: &str| User {
-            id: UserId(server.app.row_key(now)),
-            username: Username::register(name).unwrap(),
-            password: None,
-            claims: Default::default(),
-            is_admin: true,
-            created_at: now,
-            updated_at: now,
-            disabled_at: None,
-        };
-        let [first, second] = [admin("first"), admin("second")];
-        for user in [&first, &second] {
-            assert_eq!(server.store().insert_user(user).await.unwrap(), UserWrite::Done);
-        }
-        assert_eq!(server.store().disable_user(first.id, now).await.unwrap(), UserWrite::Done);
-        assert_eq!(server.store().disable_user(second.id, now).await.unwrap(), UserWrite::LastAdmin);
-        assert!(server.store().user(second.id).await.unwrap().unwrap().is_enabled());
-    }
 }
