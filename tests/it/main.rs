@@ -9,6 +9,9 @@
     reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
 )]
 
+mod architecture;
+mod query_budget;
+mod races;
 mod smoke;
 mod store;
 mod support;

@@ -13,8 +13,12 @@ use uuid::Uuid;
 /// A migrated, otherwise empty database.
 pub struct TestDb {
     url: String,
+    connections: u32,
     kind: Kind,
 }
+
+/// How many connections a store opens unless a test says otherwise.
+const CONNECTIONS: u32 = 10;
 
 enum Kind {
     Sqlite { _directory: TempDir },
@@ -54,6 +58,7 @@ impl TestDb {
         std::fs::write(&path, sqlite_template().await).unwrap();
         Self {
             url: format!("sqlite://{}", path.display()),
+            connections: CONNECTIONS,
             kind: Kind::Sqlite { _directory: directory },
         }
     }
@@ -72,6 +77,16 @@ impl TestDb {
         &self.url
     }
 
+    /// Goes another way to the same database.
+    pub fn reroute(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
+    /// Gives each store that is opened from now on so many connections.
+    pub fn limit_connections(&mut self, connections: u32) {
+        self.connections = connections;
+    }
+
     /// Whether it is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres { .. })
@@ -86,6 +101,7 @@ impl TestDb {
                 std::fs::write(&path, []).unwrap();
                 Self {
                     url: format!("sqlite://{}", path.display()),
+                    connections: CONNECTIONS,
                     kind: Kind::Sqlite { _directory: directory },
                 }
             }
@@ -98,26 +114,31 @@ impl TestDb {
         admin(&format!("CREATE DATABASE {name} {how}")).await;
         Self {
             url: named(&name),
+            connections: CONNECTIONS,
             kind: Kind::Postgres { name },
         }
     }
 
     /// A store over it, with connections and caches of its own: what another process would have.
     pub async fn open(&self) -> Store {
-        Self::try_open(&self.url, false).await.unwrap()
+        open(&self.url, false, self.connections).await.unwrap()
     }
 
     /// A store over the database at `url`, which is made if `create` says so.
     pub async fn try_open(url: &str, create: bool) -> Result<Store, StoreError> {
-        let options = StoreOptions {
-            url: Secret::new(url.to_owned()),
-            max_connections: 10,
-            acquire_timeout: 20,
-            statement_timeout: 20,
-            create,
-        };
-        Store::open(&options).await
+        open(url, create, CONNECTIONS).await
     }
+}
+
+async fn open(url: &str, create: bool, max_connections: u32) -> Result<Store, StoreError> {
+    let options = StoreOptions {
+        url: Secret::new(url.to_owned()),
+        max_connections,
+        acquire_timeout: 20,
+        statement_timeout: 20,
+        create,
+    };
+    Store::open(&options).await
 }
 
 impl Drop for TestDb {
