@@ -9,5 +9,7 @@
     reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
 )]
 
+mod openidconnect_client;
+mod rows;
 mod smoke;
 mod support;
