@@ -109,7 +109,8 @@ pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan,
     Ok(TokenPlan { response, stored })
 }
 
-/// An ID token comes with `openid`, for people only.
+/// An ID token comes with `openid`, for people only. What counts is the scope of this answer: a refresh may have narrowed
+/// it, or the client may have lost `openid` since.
 fn sign_id_token(
     app: &App,
     ring: &KeyRing,
@@ -119,7 +120,7 @@ fn sign_id_token(
     let Subject::User { grant, .. } = order.subject else {
         return Ok(None);
     };
-    if !grant.scope.contains(OPENID) {
+    if !order.target.scope.contains(OPENID) {
         return Ok(None);
     }
     let mint = id_token::Mint {
