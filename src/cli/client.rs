@@ -180,3 +180,55 @@ fn settle(outcome: ClientWrite, id: &ClientId) -> anyhow::Result<()> {
         ClientWrite::Conflict => bail!("somebody changed {id} at the same moment; run the command again"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Secret};
+    use crate::time::{Clock, Timestamp};
+
+    async fn cx(dir: &std::path::Path) -> Cx {
+        let mut config = Config::with_defaults("https://id.example".parse().unwrap());
+        config.database.url = Secret::new(format!("sqlite://{}/portcullis.db", dir.display()));
+        Cx::open(config, Clock::fixed(Timestamp(1000)), true).await.unwrap()
+    }
+
+    async fn rotate(cx: &Cx, id: &str) -> uuid::Uuid {
+        let client = find(cx, id).await.unwrap();
+        let secret = secret::make(cx, None).await.unwrap();
+        let rotation = SecretRotation {
+            client: &client,
+            secret: &secret.stored,
+            overlap_until: Timestamp(2000),
+        };
+        let outcome = cx.store.rotate_secret(&rotation).await.unwrap();
+        assert_eq!(outcome, ClientWrite::Done);
+        secret.stored.id
+    }
+
+    #[tokio::test]
+    async fn rotations_within_one_second_keep_the_newest_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let cx = cx(dir.path()).await;
+        let client = Client {
+            client_id: metadata::client_id(Some("svc")).unwrap(),
+            revision: 1,
+            metadata: metadata::new("Service", false, &Options::default()).unwrap(),
+            secrets: vec![secret::make(&cx, None).await.unwrap().stored],
+            has_logo: false,
+            created_at: cx.now(),
+            updated_at: cx.now(),
+            disabled_at: None,
+        };
+        assert_eq!(cx.store.insert_client(&client).await.unwrap(), ClientWrite::Done);
+        let mut before = client.secrets[0].id;
+        // Keys of one second sort by chance: once is no proof.
+        for _ in 0..8 {
+            let newest = rotate(&cx, "svc").await;
+            let secrets = find(&cx, "svc").await.unwrap().secrets;
+            let kept: Vec<_> = secrets.iter().map(|secret| (secret.id, secret.expires_at)).collect();
+            assert_eq!(kept, [(newest, None), (before, Some(Timestamp(2000)))]);
+            before = newest;
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub fn form_post(redirect_uri: &RedirectUri, script: &str) -> String {
     let hash = STANDARD.encode(sha256(script.as_bytes()));
     let source = redirect_uri.csp_source().unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; form-action {source}; \
+        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; img-src 'self'; form-action {source}; \
          base-uri 'none'; frame-ancestors 'none'"
     )
 }

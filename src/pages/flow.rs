@@ -142,13 +142,13 @@ pub fn deliver(cx: &PageCx, answer: Answer) -> Response {
         Answer::Redirect(location) => respond::see_other(&location),
         Answer::FormPost { action, fields } => {
             let page = FormPost {
+                frame: cx.frame(),
                 action: action.as_str().to_owned(),
                 fields: fields
                     .into_iter()
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
-                title: "Back to the app".to_owned(),
-                product: cx.app.config().server.display_name.clone(),
+                heading: "Back to the app".to_owned(),
             };
             html(StatusCode::OK, &page, &csp::form_post(&action, FORM_POST_SCRIPT))
         }

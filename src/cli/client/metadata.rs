@@ -242,10 +242,10 @@ mod tests {
         type Case = (&'static str, bool, fn(&mut Options));
         let cases: [Case; 9] = [
             ("public service", true, |o| {
-                o.grant_type = vec![Grant::ClientCredentials]
+                o.grant_type = vec![Grant::ClientCredentials];
             }),
             ("public with a secret", true, |o| {
-                o.auth_method = vec![Method::ClientSecretPost]
+                o.auth_method = vec![Method::ClientSecretPost];
             }),
             ("none beside a secret", false, |o| {
                 o.auth_method = vec![Method::None, Method::ClientSecretPost];
@@ -257,7 +257,7 @@ mod tests {
             }),
             ("refresh alone", false, |o| o.grant_type = vec![Grant::RefreshToken]),
             ("a bad redirect URI", false, |o| {
-                o.redirect_uri = vec!["http://app.example/".into()]
+                o.redirect_uri = vec!["http://app.example/".into()];
             }),
             ("a bad scope", false, |o| o.scope = vec!["a\"b".into()]),
             ("a bad audience", false, |o| o.default_audience = Some("notes".into())),
