@@ -194,7 +194,11 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
         .find_client(client_id)
         .await
         .map_err(|error| cx.error(OAuthError::from(error)))?;
-    let Some(client) = found.client.clone().filter(|client| client.is_enabled()) else {
+    let Some(client) = found
+        .client
+        .clone()
+        .filter(|client| interaction::may_go_on(&interaction.request, client))
+    else {
         return Err(unknown());
     };
     let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now)

@@ -24,6 +24,23 @@ statements! {
     END_GRANTS_OF_USER = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
 }
 
+/// Ends every session and grant of a user, inside the transaction that is the reason for it.
+macro_rules! end_everything {
+    ($tx:expr, $user:expr, $now:expr) => {
+        sqlx::query($tx.text(&END_SESSIONS_OF_USER))
+            .bind($user.0)
+            .bind($now.0)
+            .execute(&mut *$tx)
+            .await?;
+        sqlx::query($tx.text(&END_GRANTS_OF_USER))
+            .bind($user.0)
+            .bind($now.0)
+            .bind(EndReason::Account.as_str())
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
 /// What became of a write on a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserWrite {
@@ -94,18 +111,7 @@ impl Store {
                 .bind(hash.0.as_str())
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(tx.text(&END_SESSIONS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await?;
-            let why = EndReason::Account.as_str();
-            sqlx::query(tx.text(&END_GRANTS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .bind(why)
-                .execute(&mut *tx)
-                .await?;
+            end_everything!(tx, id, now);
             if set.rows_affected() == 1 {
                 UserWrite::Done
             } else {
@@ -137,18 +143,7 @@ impl Store {
                 .bind(now.0)
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(tx.text(&END_SESSIONS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await?;
-            let why = EndReason::Account.as_str();
-            sqlx::query(tx.text(&END_GRANTS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .bind(why)
-                .execute(&mut *tx)
-                .await?;
+            end_everything!(tx, id, now);
             UserWrite::Done
         })
     }

@@ -10,8 +10,10 @@
 )]
 
 mod architecture;
+mod conformance_shape;
 mod query_budget;
 mod races;
+mod rows;
 mod smoke;
 mod store;
 mod support;

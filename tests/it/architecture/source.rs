@@ -118,7 +118,8 @@ impl File {
             let Some((_, arguments)) = self.code[at..].split_once('(') else {
                 continue;
             };
-            let arguments = arguments.trim_start();
+            // A macro's receiver is `$db`.
+            let arguments = arguments.trim_start().trim_start_matches('$');
             let receiver = word(arguments);
             if !arguments[receiver.len()..].starts_with(".text(") {
                 lines.push(self.line_at(at));

@@ -1,0 +1,12 @@
+//! The catalogue of attacks and bad inputs: each test is named after the row that it answers. `tests/security_rows.md` lists
+//! all rows, with those that nothing here answers yet.
+
+mod answers;
+mod authorize;
+mod authorize_answers;
+mod authorize_parameters;
+mod authorize_prompts;
+mod consent;
+mod redirect_uri_registration;
+mod redirect_uris;
+mod scripts;
