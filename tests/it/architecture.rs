@@ -134,6 +134,25 @@ fn rooms_import_downward() {
     assert_none(&findings, "a room imports from lower tiers only (src/lib.rs)");
 }
 
+/// So that the rule above sees every import.
+#[test]
+fn other_rooms_are_named_from_the_root() {
+    let mut findings = Vec::new();
+    for file in files() {
+        let mut modules = file
+            .path
+            .trim_end_matches(".rs")
+            .split('/')
+            .filter(|name| *name != "mod")
+            .count();
+        modules -= usize::from(matches!(file.path.as_str(), "lib.rs" | "main.rs"));
+        let to_the_root = "super::".repeat(modules);
+        let lines = file.lines_with(&to_the_root).filter(|_| modules > 0);
+        findings.extend(lines.map(|line| format!("{}:{line} {to_the_root}", file.path)));
+    }
+    assert_none(&findings, "another room is named as crate::room");
+}
+
 #[test]
 fn protocol_imports_nothing_and_model_little() {
     let mut findings = Vec::new();
