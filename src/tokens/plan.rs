@@ -70,7 +70,7 @@ pub struct Order<'a> {
 pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan, OAuthError> {
     let ring = app.key_ring(catalog)?;
     let settings = &app.config().tokens;
-    let lifetime = order.target.lifetime.unwrap_or(settings.access_lifetime.as_secs());
+    let lifetime = order.target.lifetime;
     let mint = access::Mint {
         issuer: app.issuer(),
         client: order.client,
