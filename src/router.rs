@@ -56,12 +56,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::READY, get(health::ready));
 
     let with_cookies = authorization.merge(people).layer(session::layer(app));
-    let all = documents
-        .merge(machines)
-        .merge(with_cookies)
-        .merge(files)
-        .merge(supervision);
+    let all = documents.merge(machines).merge(with_cookies).merge(files);
+    // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
+        .merge(supervision)
         .fallback(static_files::not_found)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
@@ -72,7 +70,6 @@ pub fn router(app: &App) -> Router {
 /// both are answered under both names.
 fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
     let path = app.config().issuer.path().trim_end_matches('/').to_owned();
-    let inserted = Router::new().layer(from_fn(cors::open));
     if path.is_empty() {
         return routes.merge(
             Router::new()
@@ -80,7 +77,7 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
                 .layer(from_fn(cors::open)),
         );
     }
-    let inserted = inserted
+    let inserted = Router::new()
         .route(&format!("{}{path}", paths::OAUTH_METADATA), get(discovery::get))
         .route(&format!("{}{path}", paths::OPENID_CONFIGURATION), get(discovery::get))
         .route(&format!("{path}{}", paths::OAUTH_METADATA), get(discovery::get))

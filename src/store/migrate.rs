@@ -1,7 +1,7 @@
 //! Migrations: embedded, numbered alike for both databases, run under a lock.
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
 
@@ -33,7 +33,7 @@ impl Store {
     /// Brings the schema up to date. Two nodes at once: the second waits, then finds nothing to do.
     pub async fn migrate(&self) -> Result<()> {
         let outcome = match &self.db {
-            Db::Postgres(pool) => POSTGRES.run(pool).await,
+            Db::Postgres(pool) => migrate_postgres(pool).await,
             Db::Sqlite(pools) => migrate_sqlite(&pools.writer).await,
         };
         outcome.map_err(|error| explain(&error))
@@ -66,6 +66,17 @@ impl Store {
         let read = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
         on!(self.reader(), |db| sqlx::query_scalar(read).fetch_all(db).await?)
     }
+}
+
+/// On a connection without the time limits of requests: a node waits here for another that migrates, and an index on a large
+/// table takes its time. The connection is closed afterwards, so that its limits are nobody else's.
+async fn migrate_postgres(pool: &PgPool) -> std::result::Result<(), MigrateError> {
+    let mut connection = pool.acquire().await?.detach();
+    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+        .execute(&mut connection)
+        .await?;
+    POSTGRES.run_direct(None, &mut connection, false).await?;
+    Ok(connection.close().await?)
 }
 
 /// In one transaction that takes the write lock first: sqlx locks nothing here, and two processes that start at the same

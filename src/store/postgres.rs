@@ -52,7 +52,7 @@ statements! {
             SELECT g.id FROM grants g JOIN code k ON k.grant_id = g.id WHERE k.digest = $1 FOR KEY SHARE OF g
         ), claimed AS (
             UPDATE code SET redeemed_at = $2 FROM held
-            WHERE code.digest = $1 AND code.grant_id = held.id AND code.redeemed_at IS NULL
+            WHERE code.digest = $1 AND code.grant_id = held.id AND code.redeemed_at IS NULL AND code.failed_proofs < 3
             RETURNING code.grant_id
         ), refresh AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)

@@ -22,7 +22,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Param
 }
 
 /// The media type, once, with no charset but UTF-8 and no content coding.
-fn is_form(headers: &HeaderMap) -> bool {
+pub fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;
