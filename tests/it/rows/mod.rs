@@ -7,6 +7,7 @@ mod authorize_answers;
 mod authorize_parameters;
 mod authorize_prompts;
 mod consent;
+mod documents;
 mod redirect_uri_registration;
 mod redirect_uris;
 mod scripts;
