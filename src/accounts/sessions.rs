@@ -7,7 +7,7 @@ use crate::protocol::ids::ClientId;
 use crate::store::SignedIn;
 use crate::time::Timestamp;
 
-/// A session's last use is written down at most this often, in seconds.
+/// A session's last use is written down at most this often, in seconds; more often where the idle timeout is short.
 const TOUCH_INTERVAL: i64 = 300;
 
 /// The sign-in `id`, if it counts: not ended, not expired, not idle for too long, its user enabled. With the consent for
@@ -24,7 +24,7 @@ pub async fn current(
     let Some(signed_in) = found.filter(|found| counts(found, idle_timeout, now)) else {
         return Ok(None);
     };
-    if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL {
+    if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL.min(idle_timeout / 10) {
         app.store().touch_session(id, now).await?;
     }
     Ok(Some(signed_in))

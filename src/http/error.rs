@@ -59,6 +59,9 @@ impl IntoResponse for BearerError {
             return response;
         };
         let mut response = body(error);
+        if error.status() >= 500 {
+            return response;
+        }
         let challenge = format!(
             r#"Bearer realm="portcullis", error="{}", error_description="{}""#,
             error.code,

@@ -162,7 +162,8 @@ reasons! {
     ScopeWidened => InvalidScope, "scope goes beyond what was granted";
     ResourceMalformed => InvalidTarget, "resource is not an absolute URI without fragment";
     ResourceUnknown => InvalidTarget, "resource is not a registered API";
-    ResourceNotGranted => InvalidTarget, "resource was not part of the grant";
+    ResourceNotGranted => InvalidTarget, "resource was not granted, or has nothing to do with the scope";
+    ResourcesDisagree => InvalidTarget, "the APIs of the scope want different tokens: name one by resource";
     // what the person did, or would have to do
     Denied => AccessDenied, "the person denied the request";
     NotSignedIn => LoginRequired, "nobody is signed in";

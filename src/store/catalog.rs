@@ -139,10 +139,8 @@ impl Cache {
 
     fn remember(&self, version: i64, mark: Option<CommitMark>, client: Option<&Arc<Client>>) {
         let Ok(mut known) = self.0.write() else { return };
-        if known.version > version {
-            return;
-        }
-        if known.version < version {
+        // Not only when it grows: a database restored from a backup counts from an older number again.
+        if known.version != version {
             *known = Known {
                 version,
                 ..Known::default()
@@ -156,7 +154,7 @@ impl Cache {
 
     fn remember_catalog(&self, catalog: &Arc<Catalog>) {
         let Ok(mut known) = self.0.write() else { return };
-        if known.version <= catalog.version {
+        if known.version == catalog.version {
             known.catalog = Some(catalog.clone());
         }
     }

@@ -11,6 +11,7 @@
 
 mod architecture;
 mod conformance_shape;
+mod openidconnect_client;
 mod query_budget;
 mod races;
 mod rows;
