@@ -163,7 +163,7 @@ both_stores! {
             ("too long", "x".repeat(30_000)),
         ] {
             let request = AuthRequest::new(&client, "openid").set("id_token_hint", &wrong);
-            eprintln!("{why}");
+            assert!(get(&server, &request).await.location().contains("error=invalid_request"), "{why}");
             refused(&server, &client, &request, Reason::IdTokenHintInvalid).await;
         }
         // Expired is fine (OpenID Connect Core §3.1.2.1).

@@ -9,6 +9,7 @@ mod authorize_prompts;
 mod client_auth;
 mod codes;
 mod consent;
+mod documents;
 mod dump;
 mod jwts;
 mod models;
