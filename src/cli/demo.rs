@@ -60,11 +60,7 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
     spawn(servers, router(&app));
     spawn(playgrounds, client_of(&app, &demo, &playground).router());
     tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
-    if json {
-        output::line(&demo.to_json());
-    } else {
-        output::text(&demo.welcome());
-    }
+    output::print(json, &demo.to_json(), &demo.welcome())?;
     while let Some(served) = tasks.join_next().await {
         served??;
     }

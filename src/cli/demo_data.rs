@@ -60,6 +60,8 @@ pub struct Demo {
     pub issuer: String,
     /// Where the playground is.
     pub playground: String,
+    /// Where everything is kept.
+    pub data: std::path::PathBuf,
     /// What was drawn.
     pub secrets: Secrets,
 }
@@ -88,6 +90,7 @@ pub async fn ensure(app: &App, playground: &str) -> anyhow::Result<Demo> {
     Ok(Demo {
         issuer: app.issuer().to_owned(),
         playground: playground.to_owned(),
+        data: app.config().server.data_dir.clone(),
         secrets,
     })
 }
@@ -169,7 +172,7 @@ async fn ensure_user(app: &App, secrets: &Secrets, fresh: bool) -> anyhow::Resul
         username,
         password: Some(hash),
         claims: claims(),
-        is_admin: true,
+        is_admin: false,
         created_at: now,
         updated_at: now,
         disabled_at: None,
@@ -330,6 +333,7 @@ impl Demo {
         let Self {
             issuer,
             playground,
+            data,
             secrets,
         } = self;
         format!(
@@ -352,8 +356,9 @@ impl Demo {
   What the server offers
     curl {issuer}/.well-known/openid-configuration
 
-  Everything is kept in this directory's data folder; delete it to start anew. Stop with Ctrl-C.
+  Everything is kept in the folder {data}. Delete it to start anew. Stop with Ctrl-C.
 ",
+            data = data.display(),
             password = secrets.password,
             web = secrets.web,
             service = secrets.service,

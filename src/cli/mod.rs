@@ -12,6 +12,7 @@ mod listen;
 mod migrate;
 mod output;
 mod serve;
+mod text;
 mod user;
 
 use std::path::PathBuf;
@@ -97,9 +98,9 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
-        Command::Config(command) => config::run(&command, || global.load(Vec::new())),
-        Command::Health(command) => health::run(&command).await,
-        Command::Migrate(command) => migrate::run(&command, &global.load_leniently()?, global.json).await,
+        Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
+        Command::Health(command) => health::run(command, global.json).await,
+        Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,

@@ -24,16 +24,15 @@ macro_rules! client_columns {
 }
 
 statements! {
-    // Of two secrets of one second the newer is the one without an end: in this order everywhere.
     // The version comes with the client, so that one round trip also tells whether the rest of the catalog is current.
     FIND_CLIENT = concat!("SELECT v.version, ", client_columns!(), " FROM catalog_version v
         LEFT JOIN client c ON c.client_id = $1
         LEFT JOIN client_secret s ON s.client_id = c.client_id
-        WHERE v.id = 1 ORDER BY s.created_at DESC, s.expires_at IS NULL DESC, s.id DESC");
+        WHERE v.id = 1 ORDER BY s.expires_at IS NULL DESC, s.created_at DESC, s.id DESC");
     LIST_CLIENTS = concat!("SELECT v.version, ", client_columns!(), " FROM catalog_version v
         JOIN client c ON v.id = 1
         LEFT JOIN client_secret s ON s.client_id = c.client_id
-        ORDER BY c.client_id, s.created_at DESC, s.expires_at IS NULL DESC, s.id DESC");
+        ORDER BY c.client_id, s.expires_at IS NULL DESC, s.created_at DESC, s.id DESC");
     INSERT_CLIENT = "INSERT INTO client (client_id, revision, metadata, created_at, updated_at) VALUES ($1, 1, $2, $3, $3)";
     // Only over the version that was read: of two editors the second is told.
     UPDATE_CLIENT = "UPDATE client SET metadata = $2, updated_at = $3, revision = revision + 1
@@ -43,8 +42,10 @@ statements! {
     DELETE_CLIENT = "DELETE FROM client WHERE client_id = $1";
     INSERT_SECRET = "INSERT INTO client_secret (id, client_id, digest, password_hash, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6)";
+    // The same order as above: the newest is the one that a rotation has given no end yet. Times alone do not tell, since
+    // two rotations may happen within a second.
     NEWEST_SECRET = "SELECT id FROM client_secret WHERE client_id = $1
-        ORDER BY created_at DESC, expires_at IS NULL DESC, id DESC LIMIT 1";
+        ORDER BY expires_at IS NULL DESC, created_at DESC, id DESC LIMIT 1";
     // Every write on a client's secrets takes this row first, so that two rotations cannot pass each other.
     LOCK_CLIENT = "UPDATE client SET updated_at = $2 WHERE client_id = $1";
     END_OLDER_SECRETS = "DELETE FROM client_secret WHERE client_id = $1 AND id <> $2";

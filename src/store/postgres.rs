@@ -43,30 +43,39 @@ pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
     Ok(pool)
 }
 
+// `IS NOT NULL` gives Postgres no type to infer, hence the casts: a statement says by itself what it takes.
 statements! {
     // Claims the code and stores what it buys in one statement: all of it happens, or none.
-    REDEEM_CODE = "WITH claimed AS (
-            UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL RETURNING grant_id
+    // The grant is held first: whoever deletes it takes grant and code in that order too, and in the other order the two
+    // would wait for each other.
+    REDEEM_CODE = "WITH held AS (
+            SELECT g.id FROM grants g JOIN code k ON k.grant_id = g.id WHERE k.digest = $1 FOR KEY SHARE OF g
+        ), claimed AS (
+            UPDATE code SET redeemed_at = $2 FROM held
+            WHERE code.digest = $1 AND code.grant_id = held.id AND code.redeemed_at IS NULL
+            RETURNING code.grant_id
         ), refresh AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
-            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3 IS NOT NULL
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
         ), access AS (
             INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5 IS NOT NULL
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5::bytea IS NOT NULL
         )
         SELECT count(*) FROM claimed",
         "SELECT 0";
-    // Spends the live leaf and issues its successor in one statement.
-    ROTATE_REFRESH_TOKEN = "WITH spent AS (
-            UPDATE refresh_token SET spent_at = $2
-            WHERE digest = $1 AND spent_at IS NULL AND replaced_at IS NULL
-            RETURNING grant_id, generation
+    // Spends the live leaf and issues its successor in one statement, holding the grant first as above.
+    ROTATE_REFRESH_TOKEN = "WITH held AS (
+            SELECT g.id FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE r.digest = $1 FOR KEY SHARE OF g
+        ), spent AS (
+            UPDATE refresh_token t SET spent_at = $2 FROM held
+            WHERE t.digest = $1 AND t.grant_id = held.id AND t.spent_at IS NULL AND t.replaced_at IS NULL
+            RETURNING t.grant_id, t.generation
         ), successor AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
             SELECT $3, grant_id, generation + 1, $2, $4 FROM spent
         ), access AS (
             INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-            SELECT $5, grant_id, $6, $7, $2, $8 FROM spent WHERE $5 IS NOT NULL
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM spent WHERE $5::bytea IS NOT NULL
         )
         SELECT count(*) FROM spent",
         "SELECT 0";
@@ -77,7 +86,7 @@ statements! {
             SELECT 1 WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM completed)
         ), remembered AS (
             INSERT INTO consent (user_id, client_id, scope, granted_at)
-            SELECT $4, $5, $3, $1 FROM allowed WHERE $3 IS NOT NULL
+            SELECT $4, $5, $3, $1 FROM allowed WHERE $3::text IS NOT NULL
             ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at
         ), given AS (
             INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)

@@ -9,7 +9,12 @@
     reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
 )]
 
+mod architecture;
+mod conformance_shape;
 mod openidconnect_client;
+mod query_budget;
+mod races;
 mod rows;
 mod smoke;
+mod store;
 mod support;

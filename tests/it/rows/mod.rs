@@ -1,13 +1,23 @@
-//! Known attacks and bad inputs. The name of a test starts with the row of the catalogue that it answers: `co_02_…`.
+//! The catalogue of attacks and bad inputs: each test is named after the row that it answers. `tests/security_rows.md` lists
+//! all rows, with those that nothing here answers yet.
 
+mod answers;
+mod authorize;
+mod authorize_answers;
+mod authorize_parameters;
+mod authorize_prompts;
 mod client_auth;
 mod code_decisions;
 mod codes;
+mod consent;
 mod dump;
 mod forged_jwts;
 mod jwts;
 mod models;
+mod redirect_uri_registration;
+mod redirect_uris;
 mod refresh_decisions;
 mod refresh_tokens;
 mod refusals;
 mod resources;
+mod scripts;

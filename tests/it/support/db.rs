@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use portcullis::config::Secret;
-use portcullis::store::{Store, StoreOptions};
+use portcullis::store::{Store, StoreError, StoreOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -13,8 +13,12 @@ use uuid::Uuid;
 /// A migrated, otherwise empty database.
 pub struct TestDb {
     url: String,
+    connections: u32,
     kind: Kind,
 }
+
+/// How many connections a store opens unless a test says otherwise.
+const CONNECTIONS: u32 = 10;
 
 enum Kind {
     Sqlite { _directory: TempDir },
@@ -54,6 +58,7 @@ impl TestDb {
         std::fs::write(&path, sqlite_template().await).unwrap();
         Self {
             url: format!("sqlite://{}", path.display()),
+            connections: CONNECTIONS,
             kind: Kind::Sqlite { _directory: directory },
         }
     }
@@ -64,12 +69,7 @@ impl TestDb {
             return None;
         }
         let template = postgres_template().await;
-        let name = format!("t_{}", Uuid::new_v4().simple());
-        admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        Some(Self {
-            url: named(&name),
-            kind: Kind::Postgres { name },
-        })
+        Some(Self::new_postgres(&format!("TEMPLATE {template}")).await)
     }
 
     /// Where it is.
@@ -77,15 +77,68 @@ impl TestDb {
         &self.url
     }
 
+    /// Goes another way to the same database.
+    pub fn reroute(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
+    /// Gives each store that is opened from now on so many connections.
+    pub fn limit_connections(&mut self, connections: u32) {
+        self.connections = connections;
+    }
+
     /// Whether it is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres { .. })
     }
 
+    /// Another database of the same kind, without tables.
+    pub async fn empty_sibling(&self) -> Self {
+        match &self.kind {
+            Kind::Sqlite { .. } => {
+                let directory = tempfile::tempdir().unwrap();
+                let path = directory.path().join("empty.db");
+                std::fs::write(&path, []).unwrap();
+                Self {
+                    url: format!("sqlite://{}", path.display()),
+                    connections: CONNECTIONS,
+                    kind: Kind::Sqlite { _directory: directory },
+                }
+            }
+            Kind::Postgres { .. } => Self::new_postgres("").await,
+        }
+    }
+
+    async fn new_postgres(how: &str) -> Self {
+        let name = format!("t_{}", Uuid::new_v4().simple());
+        admin(&format!("CREATE DATABASE {name} {how}")).await;
+        Self {
+            url: named(&name),
+            connections: CONNECTIONS,
+            kind: Kind::Postgres { name },
+        }
+    }
+
     /// A store over it, with connections and caches of its own: what another process would have.
     pub async fn open(&self) -> Store {
-        open(&self.url, false).await
+        open(&self.url, false, self.connections).await.unwrap()
     }
+
+    /// A store over the database at `url`, which is made if `create` says so.
+    pub async fn try_open(url: &str, create: bool) -> Result<Store, StoreError> {
+        open(url, create, CONNECTIONS).await
+    }
+}
+
+async fn open(url: &str, create: bool, max_connections: u32) -> Result<Store, StoreError> {
+    let options = StoreOptions {
+        url: Secret::new(url.to_owned()),
+        max_connections,
+        acquire_timeout: 20,
+        statement_timeout: 20,
+        create,
+    };
+    Store::open(&options).await
 }
 
 impl Drop for TestDb {
@@ -93,25 +146,12 @@ impl Drop for TestDb {
     fn drop(&mut self) {
         let Kind::Postgres { name } = &self.kind else { return };
         let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let dropped = std::thread::spawn(move || {
+        let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(admin(&statement));
         });
-        if dropped.join().is_err() {
-            eprintln!("the database {name} was not dropped");
-        }
+        dropping.join().unwrap_or_default();
     }
-}
-
-async fn open(url: &str, create: bool) -> Store {
-    let options = StoreOptions {
-        url: Secret::new(url.to_owned()),
-        max_connections: 10,
-        acquire_timeout: 20,
-        statement_timeout: 20,
-        create,
-    };
-    Store::open(&options).await.unwrap()
 }
 
 /// A migrated file's bytes: copied for each test, which is quicker than migrating.
@@ -120,7 +160,8 @@ async fn sqlite_template() -> &'static [u8] {
     let make = async || {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("template.db");
-        let store = open(&format!("sqlite://{}", path.display()), true).await;
+        let url = format!("sqlite://{}", path.display());
+        let store = TestDb::try_open(&url, true).await.unwrap();
         store.migrate().await.unwrap();
         store.close().await;
         std::fs::read(&path).unwrap()
@@ -164,7 +205,7 @@ async fn make_postgres_template(admin: &mut PgConnection, name: &str) {
     ] {
         admin.execute(AssertSqlSafe(statement)).await.unwrap();
     }
-    let store = open(&named(&draft), false).await;
+    let store = TestDb::try_open(&named(&draft), false).await.unwrap();
     store.migrate().await.unwrap();
     store.close().await;
     let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
