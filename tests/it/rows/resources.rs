@@ -4,7 +4,6 @@ use axum::http::Method;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::model::api::AccessTokenFormat;
 use portcullis::protocol::redirect_uri::RedirectUri;
-use serde_json::Value;
 
 use super::dump::execute;
 use super::refusals::{bearer_refused, refused, unauthenticated};
@@ -553,21 +552,4 @@ async fn in_23_cross_origin_access() {
             assert_eq!(allowed(&response), "", "{path}");
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn jw_26_and_27_what_is_not_offered_is_not_promised() {
-    let server = TestServer::new(TestDb::sqlite().await).await;
-    let metadata = server.get("/.well-known/openid-configuration").await.json();
-    let names: Vec<_> = metadata.as_object().unwrap().keys().cloned().collect();
-    assert!(!names.iter().any(|name| name.contains("encryption")), "{names:?}");
-    assert_eq!(metadata["subject_types_supported"], serde_json::json!(["public"]));
-    assert_eq!(metadata["request_parameter_supported"], Value::Bool(false));
-    assert_eq!(metadata["request_uri_parameter_supported"], Value::Bool(false));
-    let algorithms = metadata["id_token_signing_alg_values_supported"].as_array().unwrap();
-    assert!(
-        !algorithms
-            .iter()
-            .any(|alg| alg == "none" || alg.as_str().unwrap().starts_with("HS"))
-    );
 }
