@@ -1,13 +1,14 @@
 //! `/login`: sign in for its own sake. Where it leads is fixed, so there is no address to tamper with.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use super::cx::PageCx;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
 use crate::accounts::sessions;
+use crate::http::error::RETRY_AFTER;
 use crate::http::extract::form;
 use crate::http::paths;
 use crate::http::session::Form;
@@ -77,5 +78,9 @@ fn show(cx: &PageCx, status: StatusCode, error: Option<LoginError>, username: &s
         error,
         switch_href: None,
     };
-    cx.page(status, &page)
+    let mut response = cx.page(status, &page);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
 }
