@@ -6,6 +6,7 @@ use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::user::{PasswordHash, User, Username};
 use crate::protocol::discovery::ACR_PASSWORD;
 use crate::protocol::error::OAuthError;
+use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// What someone typed, and where.
@@ -45,7 +46,7 @@ const AMR_PASSWORD: &str = "pwd";
 /// Checks a name and a password. Every path computes one hash of the same cost, so that time tells nothing.
 pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthError> {
     let user = match Username::canonical(attempt.username) {
-        Some(username) => app.store().user_by_name(&username).await?,
+        Some(username) => find(app, &username).await?,
         None => None,
     };
     let stored = user.as_ref().and_then(|user| user.password.as_ref());
@@ -65,6 +66,17 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthE
         rehash(app, &user, attempt.password).await?;
     }
     begin_session(app, &user, attempt).await
+}
+
+/// A row that cannot be read is nobody: its owner cannot sign in, and an attacker learns nothing.
+async fn find(app: &App, username: &Username) -> Result<Option<User>, OAuthError> {
+    match app.store().user_by_name(username).await {
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(what, "a user's row cannot be read; the sign-in is refused");
+            Ok(None)
+        }
+        found => Ok(found?),
+    }
 }
 
 /// Today's parameters for a password that was just proven. A failure to hash again is no reason to refuse the person.
