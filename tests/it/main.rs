@@ -9,5 +9,6 @@
     reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
 )]
 
+mod rows;
 mod smoke;
 mod support;
