@@ -12,6 +12,7 @@ use portcullis::model::user::PasswordHash;
 use portcullis::telemetry::init;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::sockets::get_over_http2;
 use crate::support::process::{Process, isolate, run};
 use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestRequest, TestServer, Tokens, api, both_stores};
 
@@ -170,6 +171,9 @@ both_stores! {
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
         let process = Process::serve(&server, &[levels]);
         let secrets = every_flow(&server, &process.node(&server)).await;
+        // The library for HTTP/2 is the one that logs whole headers.
+        get_over_http2(&process, "cookie", "__Host-portcullis=canary-forged-cookie").await;
+        get_over_http2(&process, "authorization", "Bearer canary-forged-token").await;
         assert!(process.logs(r#""route":"/revoke""#));
         let log = process.log();
         assert!(log.lines().count() > 50, "it did log: {log}");

@@ -3,5 +3,7 @@
 mod bad_input;
 mod faults;
 mod leaks;
+mod outages;
 mod sessions;
 mod sign_in;
+mod sockets;

@@ -230,6 +230,14 @@ both_stores! {
         assert!(is_signed_in(&leaving).await);
         assert_eq!(count(&server, "grants").await + count(&server, "consent").await, 0);
         assert_eq!(count(&server, "browser_session WHERE ended_at IS NOT NULL").await, 0);
+        // Nobody consents for somebody else who signed in before them in the same browser.
+        let mut taken_over = consenting.clone();
+        taken_over.open("/login").await.page();
+        taken_over.sign_in("bob", PASSWORD).await.page();
+        let mut old_page = consenting.clone();
+        *old_page.cookies() = taken_over.cookies().clone();
+        assert_eq!(old_page.consent("allow").await.page().status(), 403);
+        assert_eq!(count(&server, "grants").await, 0);
         // A token that was given before the sign-in is of no use after it.
         let old = token_of(&consenting);
         entering.sign_in("alice", PASSWORD).await.page();
