@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::model::browser_session::BrowserSessionId;
 use crate::protocol::error::OAuthError;
 use crate::protocol::ids::ClientId;
-use crate::store::SignedIn;
+use crate::store::{SignedIn, StoreError};
 use crate::time::Timestamp;
 
 /// A session's last use is written down at most this often, in seconds; more often where the idle timeout is short.
@@ -19,7 +19,14 @@ pub async fn current(
     now: Timestamp,
 ) -> Result<Option<SignedIn>, OAuthError> {
     let Some(id) = id else { return Ok(None) };
-    let found = app.store().signed_in(id, client).await?;
+    let found = match app.store().signed_in(id, client).await {
+        // Nobody is signed in by a row that cannot be read.
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(what, "a sign-in cannot be read; it does not count");
+            None
+        }
+        found => found?,
+    };
     let idle_timeout = app.config().sessions.idle_timeout.as_secs();
     let Some(signed_in) = found.filter(|found| counts(found, idle_timeout, now)) else {
         return Ok(None);

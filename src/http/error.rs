@@ -84,7 +84,8 @@ fn body(error: OAuthError) -> Response {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
+    // The rest of the body may still be on its way.
+    if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
