@@ -6,4 +6,5 @@ mod leaks;
 mod outages;
 mod sessions;
 mod sign_in;
+mod sign_out;
 mod sockets;
