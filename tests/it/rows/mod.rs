@@ -28,4 +28,5 @@ mod resources;
 mod scripts;
 mod sessions;
 mod sign_in;
+mod sign_out;
 mod sockets;
