@@ -14,6 +14,7 @@ mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
 mod races;
+mod races_people;
 mod rows;
 mod smoke;
 mod store;
