@@ -77,7 +77,8 @@ const CLOCKS: &[(&str, &[&str])] = &[
     ("now_utc", &[]),
     ("Uuid::now_v7", &[]),
     ("thread::sleep", &[]),
-    ("tokio::time", &["jobs/", "cli/", "outbound.rs"]),
+    // A deadline for those who send slowly.
+    ("tokio::time", &["jobs/", "cli/", "outbound.rs", "http/extract/form.rs"]),
 ];
 
 /// Functions over 60 lines: file, name, why.
@@ -87,7 +88,11 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Statements that are not declared through `statements!`: file, how many, why.
-const LOOSE_QUERIES: &[(&str, usize, &str)] = &[("store/migrate.rs", 1, "reads a table that is sqlx's own")];
+const LOOSE_QUERIES: &[(&str, usize, &str)] = &[(
+    "store/migrate.rs",
+    2,
+    "reads a table that is sqlx's own; lifts the limits of a connection that is closed after it",
+)];
 
 fn tier(room: &str) -> usize {
     let tier = TIERS.iter().position(|rooms| rooms.contains(&room));

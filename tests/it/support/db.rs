@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use portcullis::config::Secret;
 use portcullis::store::{Store, StoreError, StoreOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -133,7 +134,14 @@ impl TestDb {
             Kind::Sqlite { .. } => {
                 let directory = tempfile::tempdir().unwrap();
                 let path = directory.path().join("empty.db");
-                std::fs::write(&path, []).unwrap();
+                // A file of no bytes would be taken for a lost one.
+                let fresh = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+                let mut raw = SqliteConnection::connect_with(&fresh).await.unwrap();
+                sqlx::raw_sql("PRAGMA user_version = 1")
+                    .execute(&mut raw)
+                    .await
+                    .unwrap();
+                raw.close().await.unwrap();
                 Self {
                     url: format!("sqlite://{}", path.display()),
                     connections: CONNECTIONS,
