@@ -607,13 +607,13 @@ both_stores! {
 }
 
 #[tokio::test]
-async fn se_12_a_form_may_lead_to_its_own_client_only() {
+async fn se_12_a_form_may_lead_to_a_client_on_the_web_and_on_from_there() {
     let server = TestServer::new(crate::support::TestDb::sqlite().await).await;
     let browser = at_consent(&server).await;
     let policy = browser.page().response.header("content-security-policy").to_owned();
     assert!(
-        policy.contains("form-action 'self' https://shop.example;"),
-        "{policy}: Chromium applies it to the redirect as well"
+        policy.contains("form-action 'self' https:;"),
+        "{policy}: Chromium applies it to every redirect that follows"
     );
     let Landed::Page(page) = browser.clone().open("/logout").await else {
         panic!("a page");
