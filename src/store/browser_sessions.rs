@@ -16,7 +16,7 @@ macro_rules! insert_session {
         "INSERT INTO browser_session
         (id, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, user_agent)
         SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8 FROM users
-        WHERE id = $2 AND disabled_at IS NULL AND ($9 IS NULL OR password_hash = $9)"
+        WHERE id = $2 AND disabled_at IS NULL AND (CAST($9 AS TEXT) IS NULL OR password_hash = $9)"
     };
 }
 
