@@ -173,6 +173,7 @@ both_stores! {
             assert_eq!(response.header("x-frame-options"), "DENY");
             let policy = response.header("content-security-policy");
             assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+            // Any https origin: browsers count what the callback redirects to as part of the form.
             assert!(policy.contains("form-action https:; "), "{policy}");
             assert!(!policy.contains("unsafe"), "{policy}");
             let text = response.text();

@@ -17,6 +17,7 @@ mod faults;
 mod forged_jwts;
 mod jwts;
 mod leaks;
+mod listed;
 mod models;
 mod outages;
 mod redirect_uri_registration;

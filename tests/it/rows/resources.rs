@@ -341,7 +341,7 @@ async fn in_01_and_04_no_token_and_a_token_in_the_url() {
 
 /// Not to be told from any other path that does not exist.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_08_to_13_introspection_is_not_promised() {
+async fn introspection_is_not_promised() {
     let server = TestServer::new(TestDb::sqlite().await).await;
     let metadata = server.get("/.well-known/openid-configuration").await.json();
     assert!(metadata.get("introspection_endpoint").is_none());
