@@ -8,7 +8,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::app::App;
 use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
-use crate::http::{cors, layers, paths, session};
+use crate::http::{cors, layers, paths, respond, session};
 use crate::pages::{
     authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
 };
@@ -85,7 +85,13 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
         .route(&format!("{}{path}", paths::OPENID_CONFIGURATION), get(discovery::get))
         .route(&format!("{path}{}", paths::OAUTH_METADATA), get(discovery::get))
         .layer(from_fn(cors::open));
-    Router::new().nest(&path, routes).merge(inserted)
+    // Behind a slash, so that the home page is at `/tenant/`; whoever types the issuer itself is sent there.
+    let home = format!("{path}/");
+    let to_home = respond::see_other(&home).into_parts().0;
+    Router::new()
+        .nest(&home, routes)
+        .route(&path, get(async move || to_home))
+        .merge(inserted)
 }
 
 /// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that

@@ -139,6 +139,7 @@ CREATE TABLE code (
     failed_proofs BIGINT NOT NULL
 );
 CREATE INDEX code_by_grant ON code (grant_id);
+CREATE INDEX code_unredeemed ON code (expires_at) WHERE redeemed_at IS NULL;
 
 CREATE TABLE refresh_token (
     digest      BLOB   PRIMARY KEY,

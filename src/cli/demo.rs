@@ -60,7 +60,7 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
     spawn(servers, router(&app));
     spawn(playgrounds, client_of(&app, &demo, &playground).router());
     tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
-    if json { output::line(&demo.to_json()) } else { output::text(&demo.welcome()) }
+    output::print(json, &demo.to_json(), &demo.welcome())?;
     while let Some(served) = tasks.join_next().await {
         served??;
     }
@@ -73,7 +73,11 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
 fn bind_both_families(address: SocketAddr) -> anyhow::Result<Vec<TcpListener>> {
     let first = listen::bind(address)?;
     let other = SocketAddr::from((Ipv6Addr::LOCALHOST, first.local_addr()?.port()));
-    let second = if address.is_ipv4() { listen::bind(other).ok() } else { None };
+    let second = if address.is_ipv4() {
+        listen::bind(other).ok()
+    } else {
+        None
+    };
     Ok(std::iter::once(first).chain(second).collect())
 }
 
@@ -111,5 +115,8 @@ fn client_of(app: &App, demo: &Demo, origin: &str) -> Playground {
             client_secret: demo.secrets.service.clone(),
             scope: demo_data::SERVICE_SCOPE.to_owned(),
         })
-        .with_user(DemoUser { username: demo_data::USERNAME.to_owned(), password: demo.secrets.password.clone() })
+        .with_user(DemoUser {
+            username: demo_data::USERNAME.to_owned(),
+            password: demo.secrets.password.clone(),
+        })
 }

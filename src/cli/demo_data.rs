@@ -60,6 +60,8 @@ pub struct Demo {
     pub issuer: String,
     /// Where the playground is.
     pub playground: String,
+    /// Where everything is kept.
+    pub data: std::path::PathBuf,
     /// What was drawn.
     pub secrets: Secrets,
 }
@@ -68,7 +70,10 @@ pub struct Demo {
 pub async fn ensure(app: &App, playground: &str) -> anyhow::Result<Demo> {
     let path = app.config().server.data_dir.join("demo.json");
     let (secrets, fresh) = match fs::read_to_string(&path) {
-        Ok(text) => (serde_json::from_str(&text).with_context(|| format!("{} is damaged: delete it", path.display()))?, false),
+        Ok(text) => (
+            serde_json::from_str(&text).with_context(|| format!("{} is damaged: delete it", path.display()))?,
+            false,
+        ),
         Err(_) => (draw(), true),
     };
     if fresh {
@@ -82,39 +87,70 @@ pub async fn ensure(app: &App, playground: &str) -> anyhow::Result<Demo> {
     if fresh {
         keep(&path, &secrets)?;
     }
-    Ok(Demo { issuer: app.issuer().to_owned(), playground: playground.to_owned(), secrets })
+    Ok(Demo {
+        issuer: app.issuer().to_owned(),
+        playground: playground.to_owned(),
+        data: app.config().server.data_dir.clone(),
+        secrets,
+    })
 }
 
 fn draw() -> Secrets {
     let secret = || OpaqueToken::generate(Kind::ClientSecret).expose().to_owned();
-    Secrets { password: password(), web: secret(), service: secret() }
+    Secrets {
+        password: password(),
+        web: secret(),
+        service: secret(),
+    }
 }
 
 /// Three groups of four: 60 bits, and easy to type.
 fn password() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789w";
-    let letters: Vec<char> =
-        random::bytes::<12>().iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|b| char::from(*b))).collect();
-    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    let letters: Vec<char> = random::bytes::<12>()
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|b| char::from(*b)))
+        .collect();
+    letters
+        .chunks(4)
+        .map(|group| group.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 fn keep(path: &Path, secrets: &Secrets) -> anyhow::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(serde_json::to_string_pretty(secrets)?.as_bytes())?;
     Ok(file.sync_all()?)
 }
 
 async fn ensure_api(app: &App) -> anyhow::Result<()> {
     let now = app.clock().now();
-    let scope = |name: &str, description: &str| ApiScope { name: name.to_owned(), description: description.to_owned() };
+    let scope = |name: &str, description: &str| ApiScope {
+        name: name.to_owned(),
+        description: description.to_owned(),
+    };
     let settings = ApiSettings {
         name: "Notes".to_owned(),
-        scopes: vec![scope("notes:read", "Read your notes"), scope("notes:write", "Change your notes")],
+        scopes: vec![
+            scope("notes:read", "Read your notes"),
+            scope("notes:write", "Change your notes"),
+        ],
         format: AccessTokenFormat::Jwt,
         algorithm: SigningAlg::Es256,
         lifetime: None,
     };
-    let api = Api { id: ApiId(app.row_key(now)), audience: AUDIENCE.to_owned(), settings, created_at: now };
+    let api = Api {
+        id: ApiId(app.row_key(now)),
+        audience: AUDIENCE.to_owned(),
+        settings,
+        created_at: now,
+    };
     app.store().insert_api(&api).await?;
     Ok(())
 }
@@ -136,7 +172,7 @@ async fn ensure_user(app: &App, secrets: &Secrets, fresh: bool) -> anyhow::Resul
         username,
         password: Some(hash),
         claims: claims(),
-        is_admin: true,
+        is_admin: false,
         created_at: now,
         updated_at: now,
         disabled_at: None,
@@ -181,11 +217,26 @@ async fn ensure_clients(app: &App, secrets: &Secrets, playground: &str) -> anyho
     let confidential = vec![Method::ClientSecretBasic, Method::ClientSecretPost];
     let web = ClientMetadata {
         redirect_uris: vec![RedirectUri::register(&format!("{playground}/callback"))?],
-        ..metadata("Playground", confidential.clone(), &[GrantType::AuthorizationCode, GrantType::RefreshToken], WEB_SCOPE)?
+        ..metadata(
+            "Playground",
+            confidential.clone(),
+            &[GrantType::AuthorizationCode, GrantType::RefreshToken],
+            WEB_SCOPE,
+        )?
     };
-    let service = metadata("Demo service", confidential, &[GrantType::ClientCredentials], SERVICE_SCOPE)?;
+    let service = metadata(
+        "Demo service",
+        confidential,
+        &[GrantType::ClientCredentials],
+        SERVICE_SCOPE,
+    )?;
     let grants = [GrantType::DeviceCode, GrantType::RefreshToken];
-    let device = metadata("Demo device", vec![Method::None], &grants, "openid profile offline_access")?;
+    let device = metadata(
+        "Demo device",
+        vec![Method::None],
+        &grants,
+        "openid profile offline_access",
+    )?;
     ensure_client(app, WEB, web, Some(&secrets.web)).await?;
     app.store().set_logo(&client_id(WEB)?, "image/png", LOGO).await?;
     ensure_client(app, SERVICE, service, Some(&secrets.service)).await?;
@@ -279,7 +330,12 @@ impl Demo {
 
     /// What to do next, for people.
     pub fn welcome(&self) -> String {
-        let Self { issuer, playground, secrets } = self;
+        let Self {
+            issuer,
+            playground,
+            data,
+            secrets,
+        } = self;
         format!(
             "
   Portcullis is running.
@@ -300,8 +356,9 @@ impl Demo {
   What the server offers
     curl {issuer}/.well-known/openid-configuration
 
-  Everything is kept in this directory's data folder; delete it to start anew. Stop with Ctrl-C.
+  Everything is kept in the folder {data}. Delete it to start anew. Stop with Ctrl-C.
 ",
+            data = data.display(),
             password = secrets.password,
             web = secrets.web,
             service = secrets.service,

@@ -1,8 +1,138 @@
-//! stub
-use super::Cx;
-/// c
-#[derive(clap::Subcommand)]
-pub enum Command { /// l
- List }
-/// r
-pub async fn run(_c: Command, _cx: &Cx) -> anyhow::Result<()> { Ok(()) }
+//! `portcullis key`: the signing keys.
+
+use anyhow::ensure;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::cx::Cx;
+use super::{output, text};
+use crate::config::Span;
+use crate::jobs::keys;
+use crate::model::signing_key::{KeyState, SigningKey};
+use crate::protocol::signing_alg::SigningAlg;
+use crate::time::Timestamp;
+
+/// Manage signing keys.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// List the signing keys and where they stand
+    List,
+    /// Make successors: published at once, signing after a lead, while the present keys stay published for verification
+    Rotate {
+        /// RS256, PS256, ES256, EdDSA or all
+        #[arg(long, default_value = "all", value_parser = parse_algs)]
+        alg: Algs,
+        /// How long a new key is published before it signs [default: keys.publication_lead]
+        #[arg(long, value_name = "DURATION", conflicts_with = "now")]
+        lead: Option<Span>,
+        /// Sign with the new key at once. Applications that cache the key set may refuse tokens until they fetch it again
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+/// The algorithms that a rotation is for.
+#[derive(Clone, Debug)]
+pub struct Algs(Vec<SigningAlg>);
+
+/// Runs the command.
+pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
+    match command {
+        Command::List => list(cx).await,
+        Command::Rotate { alg, lead, now } => {
+            let lead = lead.unwrap_or(cx.config.keys.publication_lead).as_secs();
+            rotate(cx, &alg.0, if now { 0 } else { lead }).await
+        }
+    }
+}
+
+async fn list(cx: &Cx) -> anyhow::Result<()> {
+    let keys = cx.store.signing_keys().await?;
+    let now = cx.now();
+    let empty = "No signing keys yet: the server makes them when it first starts.";
+    let document = Value::Array(keys.iter().map(|key| document(key, now)).collect());
+    output::print(cx.json, &document, &table(&keys, now, empty))
+}
+
+/// Each algorithm is a commit of its own; what was made before a failure is told by the error's way out: `key list`.
+async fn rotate(cx: &Cx, algs: &[SigningAlg], lead: i64) -> anyhow::Result<()> {
+    let app = cx.app().await?;
+    let present = cx.store.signing_keys().await?;
+    ensure!(
+        !present.is_empty(),
+        "there are no signing keys to rotate yet: the server makes them when it first starts"
+    );
+    let mut made = Vec::new();
+    for &alg in algs {
+        // Without a predecessor there is nothing that could sign in the meantime.
+        let first = !present.iter().any(|key| key.alg == alg);
+        made.push(keys::rotate(&app, alg, if first { 0 } else { lead }).await?);
+    }
+    let now = cx.now();
+    let document = Value::Array(made.iter().map(|key| document(key, now)).collect());
+    let text = format!(
+        "Made the next signing keys. The ones before stay published until what they signed has expired.\n\n{}",
+        table(&made, now, "")
+    );
+    output::print(cx.json, &document, &text)
+}
+
+fn table(keys: &[SigningKey], now: Timestamp, empty: &str) -> String {
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|key| {
+            vec![
+                key.kid.clone(),
+                key.alg.to_string(),
+                state(key, now).to_owned(),
+                output::date(key.created_at),
+                output::date(key.active_from),
+                output::maybe_date(key.retires_at),
+                output::maybe_date(key.gone_at),
+            ]
+        })
+        .collect();
+    let header = ["KID", "ALG", "STATE", "CREATED", "ACTIVE FROM", "RETIRES", "GONE"];
+    output::table(&header, &rows, empty)
+}
+
+fn document(key: &SigningKey, now: Timestamp) -> Value {
+    json!({
+        "kid": key.kid,
+        "alg": key.alg,
+        "state": state(key, now),
+        "created_at": output::date(key.created_at),
+        "active_from": output::date(key.active_from),
+        "retires_at": key.retires_at.map(output::date),
+        "gone_at": key.gone_at.map(output::date),
+    })
+}
+
+fn state(key: &SigningKey, now: Timestamp) -> &'static str {
+    match key.state(now) {
+        KeyState::Pending => "pending",
+        KeyState::Active => "active",
+        KeyState::Retiring => "retiring",
+        KeyState::Gone => "gone",
+    }
+}
+
+fn parse_algs(text: &str) -> Result<Algs, String> {
+    if text == "all" {
+        return Ok(Algs(SigningAlg::ALL.to_vec()));
+    }
+    let alg = text::wire(text, SigningAlg::ALL).map_err(|names| format!("{names}, or all"))?;
+    Ok(Algs(vec![alg]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_algorithm_or_all() {
+        assert_eq!(parse_algs("all").unwrap().0.len(), SigningAlg::ALL.len());
+        assert_eq!(parse_algs("ES256").unwrap().0, [SigningAlg::Es256]);
+        assert!(parse_algs("es256").unwrap_err().ends_with("or all"));
+    }
+}

@@ -12,6 +12,7 @@ mod listen;
 mod migrate;
 mod output;
 mod serve;
+mod text;
 mod user;
 
 use std::path::PathBuf;
@@ -97,9 +98,9 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
-        Command::Config(command) => config::run(&command, || global.load(Vec::new())),
-        Command::Health(command) => health::run(&command).await,
-        Command::Migrate(command) => migrate::run(&command, &global.load_leniently()?, global.json).await,
+        Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
+        Command::Health(command) => health::run(command, global.json).await,
+        Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
@@ -111,17 +112,29 @@ impl Global {
     /// The configuration, with what the command line says on top.
     fn load(&self, more: Vec<(String, String)>) -> Result<Config, ConfigError> {
         let mut overrides = self.settings.clone();
-        overrides.extend(self.data.as_ref().map(|data| ("server.data_dir".to_owned(), data.display().to_string())));
+        overrides.extend(
+            self.data
+                .as_ref()
+                .map(|data| ("server.data_dir".to_owned(), data.display().to_string())),
+        );
         overrides.extend(self.issuer.clone().map(|issuer| ("issuer".to_owned(), issuer)));
         overrides.extend(more);
-        load(LoadArgs { file: self.config.clone(), env: std::env::vars(), overrides })
+        load(LoadArgs {
+            file: self.config.clone(),
+            env: std::env::vars(),
+            overrides,
+        })
     }
 
     /// For commands that only touch the database, a missing issuer is no reason to stop; any other mistake is.
     fn load_leniently(&self) -> Result<Config, ConfigError> {
         self.load(Vec::new()).or_else(|error| {
             let placeholder = ("issuer".to_owned(), "http://localhost".to_owned());
-            if self.issuer.is_some() { Err(error) } else { self.load(vec![placeholder]).map_err(|_| error) }
+            if self.issuer.is_some() {
+                Err(error)
+            } else {
+                self.load(vec![placeholder]).map_err(|_| error)
+            }
         })
     }
 
@@ -131,6 +144,8 @@ impl Global {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE, such as log.level=debug")?;
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write it as KEY=VALUE, such as log.level=debug")?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }

@@ -31,7 +31,10 @@ pub struct Arguments {
 impl Arguments {
     /// What the options say in terms of configuration keys.
     pub fn overrides(&self) -> Vec<(String, String)> {
-        self.listen.iter().map(|address| ("server.listen".to_owned(), address.to_string())).collect()
+        self.listen
+            .iter()
+            .map(|address| ("server.listen".to_owned(), address.to_string()))
+            .collect()
     }
 }
 
@@ -41,7 +44,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init::silence_panic_messages();
     let store = open(&config).await?;
     // While a shared database is away there may be keys in it; then no master key is made up.
-    let keys_exist = store.signing_keys().await.map_or(!store.is_embedded(), |keys| !keys.is_empty());
+    let keys_exist = store
+        .signing_keys()
+        .await
+        .map_or(!store.is_embedded(), |keys| !keys.is_empty());
     let master_key = open_master_key(&config, keys_exist)?;
     let app = App::new(config, store, Clock::System, master_key)?;
     let listener = listen::bind(app.config().server.listen)?;
@@ -85,7 +91,11 @@ async fn prepare(app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
 }
 
 fn is_away(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable))
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<StoreError>()
+            .is_some_and(StoreError::is_unavailable)
+    })
 }
 
 async fn try_to_prepare(app: &App) -> anyhow::Result<()> {

@@ -17,14 +17,6 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     out
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn two_draws_differ() {
-        assert_ne!(super::bytes::<32>(), super::bytes::<32>());
-    }
-}
-
 /// A UUID version 7 (RFC 9562 §5.7) of `now`: row keys that sort by age. It tells its time, so it is never a secret.
 pub fn uuid_v7(now: crate::time::Timestamp) -> uuid::Uuid {
     let millis = u64::try_from(now.as_i64()).unwrap_or_default().saturating_mul(1000);
@@ -34,4 +26,12 @@ pub fn uuid_v7(now: crate::time::Timestamp) -> uuid::Uuid {
 /// A UUID version 4: a key that tells nothing, for what strangers get to see, such as a subject.
 pub fn uuid_v4() -> uuid::Uuid {
     uuid::Builder::from_random_bytes(bytes::<16>()).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_draws_differ() {
+        assert_ne!(super::bytes::<32>(), super::bytes::<32>());
+    }
 }

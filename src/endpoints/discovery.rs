@@ -5,13 +5,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::http::error::Response503;
+use crate::http::error::DocumentError;
 use crate::http::{document, paths};
 use crate::protocol::discovery::{Endpoints, Metadata};
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 
 /// The metadata. Its scopes are those of OpenID Connect; the scopes of APIs are their operators' business and not published.
-pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, Response503> {
+pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, DocumentError> {
     let issuer = &app.config().issuer;
     let endpoints = Endpoints {
         authorization: issuer.url(paths::AUTHORIZE),

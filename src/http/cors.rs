@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::Response503;
+use super::error::DocumentError;
 use super::respond;
 use crate::app::App;
 
@@ -41,7 +41,7 @@ pub async fn registered_origins(State(app): State<App>, request: Request, next: 
     };
     let known = match known {
         Ok(known) => known,
-        Err(error) => return Response503::from(error).into_response(),
+        Err(error) => return DocumentError::from(error).into_response(),
     };
     let preflight = is_preflight(&request);
     let mut response = if preflight {

@@ -1,8 +1,6 @@
 //! Content-Security-Policy, in the one place that has to know Chromium's habit: `form-action` is applied to the redirects
 //! that follow a form post too, so a page whose form may end at a client has to allow that client's origin.
 
-use std::sync::LazyLock;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -26,12 +24,11 @@ pub fn page_towards(redirect_uri: &RedirectUri) -> String {
 }
 
 /// For the page that posts an answer to a client: one known script, and nowhere else to go.
-pub fn form_post(redirect_uri: &RedirectUri, script: &'static str) -> String {
-    static HASH: LazyLock<std::sync::OnceLock<String>> = LazyLock::new(std::sync::OnceLock::new);
-    let hash = HASH.get_or_init(|| STANDARD.encode(sha256(script.as_bytes())));
+pub fn form_post(redirect_uri: &RedirectUri, script: &str) -> String {
+    let hash = STANDARD.encode(sha256(script.as_bytes()));
     let source = redirect_uri.csp_source().unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; form-action {source}; \
+        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; img-src 'self'; form-action {source}; \
          base-uri 'none'; frame-ancestors 'none'"
     )
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::respond;
 use crate::protocol::error::{ErrorCode, OAuthError};
-use crate::store::StoreError;
 
 /// After how many seconds a caller may try again when the server could not answer.
 pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -91,24 +90,17 @@ fn body(error: OAuthError) -> Response {
     response
 }
 
-/// So that handlers can use `?` on the store.
-impl From<StoreError> for Response503 {
-    fn from(error: StoreError) -> Self {
+/// An error of an endpoint without a client: documents, readiness.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentError(pub OAuthError);
+
+impl<E: Into<OAuthError>> From<E> for DocumentError {
+    fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-/// An error of an endpoint without a client: documents, readiness.
-#[derive(Clone, Copy, Debug)]
-pub struct Response503(pub OAuthError);
-
-impl From<OAuthError> for Response503 {
-    fn from(error: OAuthError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Response503 {
+impl IntoResponse for DocumentError {
     fn into_response(self) -> Response {
         body(self.0)
     }

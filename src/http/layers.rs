@@ -45,7 +45,8 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         client_id: note.client_id.as_ref(),
         reason: note.reason,
         duration: started.elapsed(),
-        queries,
+        queries: queries.count,
+        query_time: queries.time,
     });
     complete_headers(&app, response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -1,19 +1,24 @@
 //! What every page is given: the server, the browser, the moment, and how to answer.
 
 use askama::Template;
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower_sessions::Session;
 
 use super::error::{self, PageError};
 use super::view::Frame;
+use crate::accounts::sessions;
 use crate::app::App;
+use crate::http::extract::form;
 use crate::http::layers::RequestId;
 use crate::http::session::Browser;
 use crate::http::{assets, csp, paths, respond};
 use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::params::Params;
+use crate::store::SignedIn;
 use crate::time::Timestamp;
 
 /// The context of one page request.
@@ -69,6 +74,20 @@ impl PageCx {
     /// A page whose forms come back here.
     pub fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         html(status, page, &csp::page())
+    }
+
+    /// Reads a form that was sent to this page; `Err` is the page to show instead.
+    pub async fn read_form(&self, headers: &HeaderMap, body: Body) -> Result<Params, Response> {
+        let limit = self.app.config().server.max_body;
+        form::read(headers, body, limit)
+            .await
+            .map_err(|reason| self.error(reason))
+    }
+
+    /// Who is signed in, if that counts.
+    pub async fn signed_in(&self) -> Result<Option<SignedIn>, Response> {
+        let current = sessions::current(&self.app, self.browser.signed_in(), None, self.now).await;
+        current.map_err(|error| self.error(error))
     }
 
     /// The page for an error.

@@ -142,13 +142,13 @@ pub fn deliver(cx: &PageCx, answer: Answer) -> Response {
         Answer::Redirect(location) => respond::see_other(&location),
         Answer::FormPost { action, fields } => {
             let page = FormPost {
+                frame: cx.frame(),
                 action: action.as_str().to_owned(),
                 fields: fields
                     .into_iter()
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
-                title: "Back to the app".to_owned(),
-                product: cx.app.config().server.display_name.clone(),
+                heading: "Back to the app".to_owned(),
             };
             html(StatusCode::OK, &page, &csp::form_post(&action, FORM_POST_SCRIPT))
         }
@@ -206,6 +206,15 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
         client,
         signed_in,
     })
+}
+
+/// Loads a waiting request for a page that only a person who is signed in may see; others sign in first.
+pub async fn load_waiting_signed_in(cx: &PageCx, id: &str) -> Result<(Waiting, SignedIn), Response> {
+    let waiting = load_waiting(cx, id).await?;
+    match waiting.signed_in.clone() {
+        Some(signed_in) => Ok((waiting, signed_in)),
+        None => Err(cx.see_other(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id))),
+    }
 }
 
 impl Waiting {

@@ -1,72 +1,51 @@
 //! `/login`: sign in for its own sake. Where it leads is fixed, so there is no address to tamper with.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use super::cx::PageCx;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
-use crate::accounts::sessions;
-use crate::http::extract::form;
+use crate::http::error::RETRY_AFTER;
 use crate::http::paths;
 use crate::http::session::Form;
 
 /// The form.
-pub async fn get(mut cx: PageCx) -> Response {
-    if let Err(error) = cx.browser.ensure_id(&cx.app, cx.now).await {
-        return cx.error(error);
-    }
-    show(&cx, StatusCode::OK, None, "")
+pub async fn get(cx: PageCx) -> Result<Response, Response> {
+    show(cx, None, "").await
 }
 
 /// The form, filled in.
-pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Response {
-    let params = match form::read(&headers, body, cx.app.config().server.max_body).await {
-        Ok(params) => params,
-        Err(reason) => return cx.error(reason),
-    };
-    let field = |name| params.get(name).ok().flatten().unwrap_or_default();
-    let username = field("username");
-    if !cx
-        .browser
-        .accepts(&cx.app, Form::Login(None), params.get("csrf").ok().flatten())
-    {
-        return match cx.browser.ensure_id(&cx.app, cx.now).await {
-            Ok(_) => show(&cx, StatusCode::FORBIDDEN, Some(LoginError::FormStale), username),
-            Err(error) => cx.error(error),
-        };
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let params = cx.read_form(&headers, body).await?;
+    let username = params.field("username").unwrap_or_default();
+    if !cx.browser.accepts(&cx.app, Form::Login(None), params.field("csrf")) {
+        return show(cx, Some(LoginError::FormStale), username).await;
     }
-    let current = match sessions::current(&cx.app, cx.browser.signed_in(), None, cx.now).await {
-        Ok(current) => current,
-        Err(error) => return cx.error(error),
-    };
+    let current = cx.signed_in().await?;
     let attempt = Attempt {
         username,
-        password: field("password"),
+        password: params.field("password").unwrap_or_default(),
         current: current.as_ref().map(|signed_in| &signed_in.session),
         user_agent: cx.browser.user_agent.as_deref(),
         now: cx.now,
     };
-    match sign_in(&cx.app, &attempt).await {
-        Ok(Outcome::SignedIn(session) | Outcome::Confirmed(session)) => {
-            match cx.browser.sign_in(&cx.app, session, cx.now).await {
-                Ok(()) => cx.see_other(paths::HOME),
-                Err(error) => cx.error(error),
-            }
+    match sign_in(&cx.app, &attempt).await.map_err(|error| cx.error(error))? {
+        Outcome::SignedIn(session) | Outcome::Confirmed(session) => {
+            let bound = cx.browser.sign_in(&cx.app, session, cx.now).await;
+            bound.map_err(|error| cx.error(error))?;
+            Ok(cx.see_other(paths::HOME))
         }
-        Ok(Outcome::Refused) => show(
-            &cx,
-            StatusCode::UNAUTHORIZED,
-            Some(LoginError::WrongCredentials),
-            username,
-        ),
-        Ok(Outcome::Busy) => show(&cx, StatusCode::SERVICE_UNAVAILABLE, Some(LoginError::Busy), username),
-        Err(error) => cx.error(error),
+        Outcome::Refused => show(cx, Some(LoginError::WrongCredentials), username).await,
+        Outcome::Busy => show(cx, Some(LoginError::Busy), username).await,
     }
 }
 
-fn show(cx: &PageCx, status: StatusCode, error: Option<LoginError>, username: &str) -> Response {
+/// The form is bound to the browser, so a new browser is given its name first.
+async fn show(mut cx: PageCx, error: Option<LoginError>, username: &str) -> Result<Response, Response> {
+    let named = cx.browser.ensure_id(&cx.app, cx.now).await;
+    named.map_err(|error| cx.error(error))?;
     let page = Login {
         frame: cx.frame(),
         action: cx.href(paths::LOGIN),
@@ -77,5 +56,27 @@ fn show(cx: &PageCx, status: StatusCode, error: Option<LoginError>, username: &s
         error,
         switch_href: None,
     };
-    cx.page(status, &page)
+    Ok(retry_later(
+        cx.page(error.map_or(StatusCode::OK, LoginError::status), &page),
+    ))
+}
+
+/// A page that could not check the password says when to try again.
+pub(super) fn retry_later(mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
+}
+
+impl LoginError {
+    /// The HTTP status of the page that says so.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Expired => StatusCode::BAD_REQUEST,
+            Self::FormStale => StatusCode::FORBIDDEN,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::http::error::Response503;
+use crate::http::error::DocumentError;
 use crate::http::{layers, respond};
 use crate::protocol::ids::ClientId;
 
@@ -17,7 +17,7 @@ pub async fn get(State(app): State<App>, Path(client_id): Path<String>) -> Respo
     let (media_type, image) = match app.store().logo(&client_id).await {
         Ok(Some(logo)) => logo,
         Ok(None) => return layers::not_found(),
-        Err(error) => return Response503::from(error).into_response(),
+        Err(error) => return DocumentError::from(error).into_response(),
     };
     let mut response = respond::with_type(StatusCode::OK, "application/octet-stream", image);
     let headers = response.headers_mut();

@@ -9,48 +9,38 @@ use super::error::PageError;
 use super::flow::account_view;
 use super::view::{SignOut, SignedOut};
 use crate::accounts::sessions;
-use crate::http::extract::form;
 use crate::http::paths;
 use crate::http::session::Form;
 
 /// The question; for somebody who is not signed in, the answer.
-pub async fn get(cx: PageCx) -> Response {
-    let signed_in = match sessions::current(&cx.app, cx.browser.signed_in(), None, cx.now).await {
-        Ok(signed_in) => signed_in,
-        Err(error) => return cx.error(error),
+pub async fn get(cx: PageCx) -> Result<Response, Response> {
+    let Some(signed_in) = cx.signed_in().await? else {
+        return Ok(done(&cx));
     };
-    let Some(signed_in) = signed_in else { return done(&cx) };
     let page = SignOut {
         frame: cx.frame(),
         csrf: cx.browser.form_token(&cx.app, Form::Logout),
         action: cx.href(paths::LOGOUT),
         account: account_view(&signed_in.user),
     };
-    cx.page(StatusCode::OK, &page)
+    Ok(cx.page(StatusCode::OK, &page))
 }
 
 /// Ends the sign-in. Doing it twice is no error.
-pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Response {
-    let params = match form::read(&headers, body, cx.app.config().server.max_body).await {
-        Ok(params) => params,
-        Err(reason) => return cx.error(reason),
-    };
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let params = cx.read_form(&headers, body).await?;
     let Some(session) = cx.browser.signed_in() else {
-        return done(&cx);
+        return Ok(done(&cx));
     };
-    if !cx
-        .browser
-        .accepts(&cx.app, Form::Logout, params.get("csrf").ok().flatten())
-    {
-        return cx.error(PageError::FormStale);
+    if !cx.browser.accepts(&cx.app, Form::Logout, params.field("csrf")) {
+        return Err(cx.error(PageError::FormStale));
     }
-    if let Err(error) = sessions::sign_out(&cx.app, session, cx.now).await {
-        return cx.error(error);
-    }
-    match cx.browser.forget().await {
-        Ok(()) => done(&cx),
-        Err(error) => cx.error(error),
-    }
+    sessions::sign_out(&cx.app, session, cx.now)
+        .await
+        .map_err(|error| cx.error(error))?;
+    let forgotten = cx.browser.forget().await;
+    forgotten.map_err(|error| cx.error(error))?;
+    Ok(done(&cx))
 }
 
 fn done(cx: &PageCx) -> Response {

@@ -5,9 +5,8 @@
 
 use askama::Template;
 
+#[cfg(test)]
 mod samples;
-
-pub use samples::render_all_samples;
 
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
@@ -263,22 +262,23 @@ pub struct Finished {
 }
 
 /// The response mode `form_post` (OAuth 2.0 Form Post Response Mode): posts the answer to the app, by itself where
-/// scripts run and by a button where they do not. Stands alone, because its policy allows one script and nothing else.
+/// scripts run and by a button where they do not. The only page with a script, which its policy knows by its hash.
 #[derive(Clone, Template)]
 #[template(path = "pages/form_post.html")]
 pub struct FormPost {
+    /// What all pages share.
+    pub frame: Frame,
     /// The redirect URI.
     pub action: String,
     /// The parameters of the answer. Holds codes and tokens, hence no `Debug`.
     pub fields: Vec<(String, String)>,
     /// Heading and title.
-    pub title: String,
-    /// The display name of this server.
-    pub product: String,
+    pub heading: String,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::samples::render_all_samples;
     use super::*;
 
     #[test]

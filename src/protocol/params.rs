@@ -43,6 +43,11 @@ impl Params {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
+    /// The value of a field of one of our own forms; one that comes twice counts as missing.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.get(name).ok().flatten()
+    }
+
     /// Whether `name` was sent at all, even with an empty value.
     pub fn mentions(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)

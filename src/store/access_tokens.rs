@@ -27,6 +27,22 @@ statements! {
     END_GRANT = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL";
 }
 
+/// Stores an opaque access token, alone or in a transaction.
+macro_rules! insert_access_token {
+    ($db:expr, $executor:expr, $token:expr) => {{
+        sqlx::query($db.text(&$crate::store::access_tokens::INSERT_ACCESS_TOKEN))
+            .bind($token.digest.as_bytes().as_slice())
+            .bind($token.grant_id.map(|id| id.0))
+            .bind($token.client_id.as_str())
+            .bind(sqlx::types::Json(&$token.content))
+            .bind($token.created_at.0)
+            .bind($token.expires_at.0)
+            .execute($executor)
+            .await?;
+    }};
+}
+pub(super) use insert_access_token;
+
 /// A person's access token with what it depends on.
 #[derive(Clone, Debug)]
 pub struct StoredAccessToken {
@@ -63,18 +79,7 @@ struct StandingRow {
 impl Store {
     /// Stores an opaque access token that no other write carries.
     pub async fn insert_access_token(&self, token: &AccessToken) -> Result<()> {
-        on!(self.writer(), |db| {
-            sqlx::query(db.text(&INSERT_ACCESS_TOKEN))
-                .bind(token.digest.as_bytes().as_slice())
-                .bind(token.grant_id.map(|id| id.0))
-                .bind(token.client_id.as_str())
-                .bind(Json(&token.content))
-                .bind(token.created_at.0)
-                .bind(token.expires_at.0)
-                .execute(db)
-                .await
-                .map(drop)?
-        })
+        on!(self.writer(), |db| insert_access_token!(db, db, token))
     }
 
     /// The opaque access token with this digest.
@@ -136,8 +141,7 @@ impl Store {
             sqlx::query(db.text(&DELETE_ACCESS_TOKEN))
                 .bind(digest.as_bytes().as_slice())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -148,8 +152,7 @@ impl Store {
                 .bind(jti)
                 .bind(expires_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -161,8 +164,7 @@ impl Store {
                 .bind(now.0)
                 .bind(why.as_str())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 }

@@ -43,8 +43,7 @@ impl Store {
                 .bind(Json(&api.settings))
                 .bind(api.created_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         });
         match inserted {
             Ok(()) => Ok(ApiWrite::Done),

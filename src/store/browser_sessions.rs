@@ -90,8 +90,7 @@ impl Store {
                 .bind(id.0)
                 .bind(now.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 

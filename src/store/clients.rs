@@ -28,11 +28,11 @@ statements! {
     FIND_CLIENT = concat!("SELECT v.version, ", client_columns!(), " FROM catalog_version v
         LEFT JOIN client c ON c.client_id = $1
         LEFT JOIN client_secret s ON s.client_id = c.client_id
-        WHERE v.id = 1 ORDER BY s.created_at DESC");
+        WHERE v.id = 1 ORDER BY s.expires_at IS NULL DESC, s.created_at DESC, s.id DESC");
     LIST_CLIENTS = concat!("SELECT v.version, ", client_columns!(), " FROM catalog_version v
         JOIN client c ON v.id = 1
         LEFT JOIN client_secret s ON s.client_id = c.client_id
-        ORDER BY c.client_id, s.created_at DESC");
+        ORDER BY c.client_id, s.expires_at IS NULL DESC, s.created_at DESC, s.id DESC");
     INSERT_CLIENT = "INSERT INTO client (client_id, revision, metadata, created_at, updated_at) VALUES ($1, 1, $2, $3, $3)";
     // Only over the version that was read: of two editors the second is told.
     UPDATE_CLIENT = "UPDATE client SET metadata = $2, updated_at = $3, revision = revision + 1
@@ -42,7 +42,10 @@ statements! {
     DELETE_CLIENT = "DELETE FROM client WHERE client_id = $1";
     INSERT_SECRET = "INSERT INTO client_secret (id, client_id, digest, password_hash, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6)";
-    NEWEST_SECRET = "SELECT id FROM client_secret WHERE client_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
+    // The same order as above: the newest is the one that a rotation has given no end yet. Times alone do not tell, since
+    // two rotations may happen within a second.
+    NEWEST_SECRET = "SELECT id FROM client_secret WHERE client_id = $1
+        ORDER BY expires_at IS NULL DESC, created_at DESC, id DESC LIMIT 1";
     // Every write on a client's secrets takes this row first, so that two rotations cannot pass each other.
     LOCK_CLIENT = "UPDATE client SET updated_at = $2 WHERE client_id = $1";
     END_OLDER_SECRETS = "DELETE FROM client_secret WHERE client_id = $1 AND id <> $2";
@@ -211,8 +214,7 @@ impl Store {
                 .bind(id.as_str())
                 .bind(now.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })?;
         Ok(if self.client(id).await?.is_some() {
             ClientWrite::Done
@@ -306,8 +308,7 @@ impl Store {
                 .bind(media_type)
                 .bind(image)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 

@@ -2,6 +2,8 @@
 
 use sqlx::types::Json;
 
+use super::access_tokens::insert_access_token;
+use super::refresh_tokens::insert_refresh_token;
 use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
 use super::{Backend as _, Db, Result, Store, StoreError, in_transaction, on, postgres, statements};
 use crate::model::access_token::AccessToken;
@@ -34,10 +36,6 @@ statements! {
         WHERE k.digest = $1");
     FAIL_PROOF = "UPDATE code SET failed_proofs = failed_proofs + 1 WHERE digest = $1";
     CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL";
-    INSERT_FIRST_REFRESH_TOKEN = "INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
-        VALUES ($1, $2, 1, $3, $4)";
-    INSERT_ACCESS_TOKEN_OF_GRANT = "INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
 }
 
 /// A grant about to be given, with what goes with it in the same commit.
@@ -215,8 +213,7 @@ impl Store {
             sqlx::query(db.text(&FAIL_PROOF))
                 .bind(digest.as_bytes().as_slice())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
@@ -245,24 +242,10 @@ impl Store {
                 .rows_affected();
             if claimed == 1 {
                 if let Some(refresh) = &tokens.refresh {
-                    sqlx::query(tx.text(&INSERT_FIRST_REFRESH_TOKEN))
-                        .bind(refresh.digest.as_bytes().as_slice())
-                        .bind(code.grant.id.0)
-                        .bind(now.0)
-                        .bind(refresh.expires_at.0)
-                        .execute(&mut *tx)
-                        .await?;
+                    insert_refresh_token!(tx, refresh, code.grant.id, 1_i64, now);
                 }
                 if let Some(access) = &tokens.access {
-                    sqlx::query(tx.text(&INSERT_ACCESS_TOKEN_OF_GRANT))
-                        .bind(access.digest.as_bytes().as_slice())
-                        .bind(code.grant.id.0)
-                        .bind(access.client_id.as_str())
-                        .bind(Json(&access.content))
-                        .bind(now.0)
-                        .bind(access.expires_at.0)
-                        .execute(&mut *tx)
-                        .await?;
+                    insert_access_token!(tx, &mut *tx, access);
                 }
             }
             claimed == 1

@@ -49,8 +49,7 @@ impl Store {
                 .bind(interaction.created_at.0)
                 .bind(interaction.expires_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 

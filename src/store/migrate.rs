@@ -1,5 +1,6 @@
 //! Migrations: embedded, numbered alike for both databases, run under a lock.
 
+use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
@@ -33,7 +34,7 @@ impl Store {
     pub async fn migrate(&self) -> Result<()> {
         let outcome = match &self.db {
             Db::Postgres(pool) => POSTGRES.run(pool).await,
-            Db::Sqlite(pools) => SQLITE.run(&pools.writer).await,
+            Db::Sqlite(pools) => migrate_sqlite(&pools.writer).await,
         };
         outcome.map_err(|error| explain(&error))
     }
@@ -63,8 +64,16 @@ impl Store {
         }
         // Not among the statements that a test prepares: the table is sqlx's own.
         let read = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-        on!(self.reader(), |db| { sqlx::query_scalar(read).fetch_all(db).await? })
+        on!(self.reader(), |db| sqlx::query_scalar(read).fetch_all(db).await?)
     }
+}
+
+/// In one transaction that takes the write lock first: sqlx locks nothing here, and two processes that start at the same
+/// moment would both find an empty file.
+async fn migrate_sqlite(pool: &SqlitePool) -> std::result::Result<(), MigrateError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    SQLITE.run_direct(None, &mut *tx, false).await?;
+    Ok(tx.commit().await?)
 }
 
 /// `table.column`, with `!` behind those that are never null: what the two schemas are compared by.

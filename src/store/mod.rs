@@ -199,7 +199,7 @@ impl Backend for SqliteConnection {
 /// Declares a file's statements: `NAME = "text for both";`, or `NAME = "text for Postgres", "text for SQLite";`.
 macro_rules! statements {
     ($($name:ident = $text:expr $(, $sqlite:expr)?;)+) => {
-        $(static $name: $crate::store::Statement = $crate::store::statements!(@one $name $text $(, $sqlite)?);)+
+        $(pub(super) static $name: $crate::store::Statement = $crate::store::statements!(@one $name $text $(, $sqlite)?);)+
         pub(super) const STATEMENTS: &[&$crate::store::Statement] = &[$(&$name),+];
     };
     (@one $name:ident $text:expr) => {

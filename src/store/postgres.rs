@@ -43,16 +43,17 @@ pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
     Ok(pool)
 }
 
+// `IS NOT NULL` gives Postgres no type to infer, hence the casts: a statement says by itself what it takes.
 statements! {
     // Claims the code and stores what it buys in one statement: all of it happens, or none.
     REDEEM_CODE = "WITH claimed AS (
             UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL RETURNING grant_id
         ), refresh AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
-            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3 IS NOT NULL
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
         ), access AS (
             INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5 IS NOT NULL
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5::bytea IS NOT NULL
         )
         SELECT count(*) FROM claimed",
         "SELECT 0";
@@ -66,7 +67,7 @@ statements! {
             SELECT $3, grant_id, generation + 1, $2, $4 FROM spent
         ), access AS (
             INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-            SELECT $5, grant_id, $6, $7, $2, $8 FROM spent WHERE $5 IS NOT NULL
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM spent WHERE $5::bytea IS NOT NULL
         )
         SELECT count(*) FROM spent",
         "SELECT 0";
@@ -77,7 +78,7 @@ statements! {
             SELECT 1 WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM completed)
         ), remembered AS (
             INSERT INTO consent (user_id, client_id, scope, granted_at)
-            SELECT $4, $5, $3, $1 FROM allowed WHERE $3 IS NOT NULL
+            SELECT $4, $5, $3, $1 FROM allowed WHERE $3::text IS NOT NULL
             ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at
         ), given AS (
             INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)

@@ -3,8 +3,7 @@
 //! One live leaf for each grant, at every moment: a rotation spends the leaf in the write that inserts its successor, and a
 //! retry replaces the unused successor in the write that inserts another.
 
-use sqlx::types::Json;
-
+use super::access_tokens::insert_access_token;
 use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
 use super::{Backend as _, Db, NewTokens, Result, Store, StoreError, in_transaction, on, postgres, statements};
 use crate::model::digest::TokenDigest;
@@ -28,9 +27,22 @@ statements! {
         WHERE grant_id = $1 AND generation = $2 AND spent_at IS NULL AND replaced_at IS NULL";
     INSERT_REFRESH_TOKEN = "INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5)";
-    INSERT_REFRESHED_ACCESS_TOKEN = "INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
 }
+
+/// Stores a refresh token in a transaction.
+macro_rules! insert_refresh_token {
+    ($tx:expr, $token:expr, $grant_id:expr, $generation:expr, $now:expr) => {
+        sqlx::query($tx.text(&$crate::store::refresh_tokens::INSERT_REFRESH_TOKEN))
+            .bind($token.digest.as_bytes().as_slice())
+            .bind($grant_id.0)
+            .bind($generation)
+            .bind($now.0)
+            .bind($token.expires_at.0)
+            .execute(&mut *$tx)
+            .await?
+    };
+}
+pub(super) use insert_refresh_token;
 
 /// A refresh token about to be issued.
 #[derive(Clone, Debug)]
@@ -153,24 +165,9 @@ impl Store {
                 }
             };
             if made_room == 1 {
-                sqlx::query(tx.text(&INSERT_REFRESH_TOKEN))
-                    .bind(next.digest.as_bytes().as_slice())
-                    .bind(grant)
-                    .bind(generation)
-                    .bind(now.0)
-                    .bind(next.expires_at.0)
-                    .execute(&mut *tx)
-                    .await?;
+                insert_refresh_token!(tx, next, presented.grant.id, generation, now);
                 if let Some(access) = &tokens.access {
-                    sqlx::query(tx.text(&INSERT_REFRESHED_ACCESS_TOKEN))
-                        .bind(access.digest.as_bytes().as_slice())
-                        .bind(grant)
-                        .bind(access.client_id.as_str())
-                        .bind(Json(&access.content))
-                        .bind(now.0)
-                        .bind(access.expires_at.0)
-                        .execute(&mut *tx)
-                        .await?;
+                    insert_access_token!(tx, &mut *tx, access);
                 }
             }
             made_room == 1

@@ -72,14 +72,18 @@ pub(super) async fn open(path: &str, options: &StoreOptions) -> Result<Pools> {
 
 /// A new database belongs to its owner alone; SQLite gives its side files the same permissions.
 fn make_private(path: &Path) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
     let explain = |error: std::io::Error| StoreError::File(format!("cannot create {}: {error}", path.display()));
     if path.exists() {
         return Ok(());
     }
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory).map_err(explain)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(explain)?;
     }
     std::fs::OpenOptions::new()
         .create(true)

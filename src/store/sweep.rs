@@ -27,6 +27,9 @@ statements! {
     SWEEP_INTERACTIONS = sweep!("interaction", "id", "expires_at <= $1");
     SWEEP_ACCESS_TOKENS = sweep!("access_token", "digest", "expires_at <= $1");
     SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1");
+    // A code that nobody redeemed in time takes the grant along that it was to buy.
+    SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
+            SELECT grant_id FROM code WHERE redeemed_at IS NULL AND expires_at <= $1 LIMIT $2)";
     // With a grant go its codes, refresh tokens and access tokens: spent markers live exactly as long as their family.
     SWEEP_GRANTS = sweep!("grants", "id", "expires_at <= $1");
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
@@ -38,6 +41,7 @@ const ORDER: &[&Statement] = &[
     &SWEEP_WEB_SESSIONS,
     &SWEEP_ACCESS_TOKENS,
     &SWEEP_REVOKED_JWTS,
+    &SWEEP_UNREDEEMED,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
 ];

@@ -14,7 +14,6 @@ statements! {
     FIND_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
     FIND_USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
     LIST_USERS = concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.username");
-    COUNT_ADMINS = "SELECT count(*) FROM users WHERE is_admin AND disabled_at IS NULL AND id <> $1";
     SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
     // Only over the hash that was verified: a password changed in the meantime wins.
     REHASH_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
@@ -23,6 +22,23 @@ statements! {
     SET_CLAIMS = "UPDATE users SET claims = $2, updated_at = $3 WHERE id = $1";
     END_SESSIONS_OF_USER = "UPDATE browser_session SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
     END_GRANTS_OF_USER = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
+}
+
+/// Ends every session and grant of a user, inside the transaction that is the reason for it.
+macro_rules! end_everything {
+    ($tx:expr, $user:expr, $now:expr) => {
+        sqlx::query($tx.text(&END_SESSIONS_OF_USER))
+            .bind($user.0)
+            .bind($now.0)
+            .execute(&mut *$tx)
+            .await?;
+        sqlx::query($tx.text(&END_GRANTS_OF_USER))
+            .bind($user.0)
+            .bind($now.0)
+            .bind(EndReason::Account.as_str())
+            .execute(&mut *$tx)
+            .await?;
+    };
 }
 
 /// What became of a write on a user.
@@ -34,8 +50,6 @@ pub enum UserWrite {
     NotFound,
     /// The username belongs to someone.
     Taken,
-    /// The last enabled administrator cannot be disabled.
-    LastAdmin,
 }
 
 impl Store {
@@ -50,8 +64,7 @@ impl Store {
                 .bind(user.is_admin)
                 .bind(user.created_at.0)
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         });
         match inserted {
             Ok(()) => Ok(UserWrite::Done),
@@ -98,18 +111,7 @@ impl Store {
                 .bind(hash.0.as_str())
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(tx.text(&END_SESSIONS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .execute(&mut *tx)
-                .await?;
-            let why = EndReason::Account.as_str();
-            sqlx::query(tx.text(&END_GRANTS_OF_USER))
-                .bind(id.0)
-                .bind(now.0)
-                .bind(why)
-                .execute(&mut *tx)
-                .await?;
+            end_everything!(tx, id, now);
             if set.rows_affected() == 1 {
                 UserWrite::Done
             } else {
@@ -126,43 +128,23 @@ impl Store {
                 .bind(old.0.as_str())
                 .bind(new.0.as_str())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 
     /// Disables an account and ends its sessions and grants, in one commit.
     pub async fn disable_user(&self, id: UserId, now: Timestamp) -> Result<UserWrite> {
-        let Some(user) = self.user(id).await? else {
+        if self.user(id).await?.is_none() {
             return Ok(UserWrite::NotFound);
-        };
+        }
         in_transaction!(self, |tx| {
-            let admins: i64 = sqlx::query_scalar(tx.text(&COUNT_ADMINS))
+            sqlx::query(tx.text(&DISABLE_USER))
                 .bind(id.0)
-                .fetch_one(&mut *tx)
+                .bind(now.0)
+                .execute(&mut *tx)
                 .await?;
-            if user.is_admin && user.is_enabled() && admins == 0 {
-                UserWrite::LastAdmin
-            } else {
-                sqlx::query(tx.text(&DISABLE_USER))
-                    .bind(id.0)
-                    .bind(now.0)
-                    .execute(&mut *tx)
-                    .await?;
-                sqlx::query(tx.text(&END_SESSIONS_OF_USER))
-                    .bind(id.0)
-                    .bind(now.0)
-                    .execute(&mut *tx)
-                    .await?;
-                let why = EndReason::Account.as_str();
-                sqlx::query(tx.text(&END_GRANTS_OF_USER))
-                    .bind(id.0)
-                    .bind(now.0)
-                    .bind(why)
-                    .execute(&mut *tx)
-                    .await?;
-                UserWrite::Done
-            }
+            end_everything!(tx, id, now);
+            UserWrite::Done
         })
     }
 

@@ -44,8 +44,7 @@ impl WebSessions {
                 .bind(Json(&record.data))
                 .bind(record.expiry_date.unix_timestamp())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         })
     }
 }
@@ -77,8 +76,7 @@ impl SessionStore for WebSessions {
                 .bind(Json(&record.data))
                 .bind(record.expiry_date.unix_timestamp())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         });
         saved.map_err(|error| backend(&error))
     }
@@ -110,8 +108,7 @@ impl SessionStore for WebSessions {
             sqlx::query(db.text(&DELETE_WEB_SESSION))
                 .bind(digest.as_slice())
                 .execute(db)
-                .await
-                .map(drop)?
+                .await?;
         });
         deleted.map_err(|error| backend(&error))
     }

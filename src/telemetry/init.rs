@@ -30,10 +30,10 @@ pub enum InitError {
 
 /// Sends the log to standard error, in the configured form and filtered as configured.
 ///
-/// Whatever the filter says, sqlx logs warnings and errors only: below that it writes statements, and one day a
-/// value with them.
+/// Whatever the filter says, what libraries log below a bound never passes: sqlx writes statements, HTTP/2 its headers,
+/// sessions their ids. Only our own code is known to keep secrets to itself at every level.
 pub fn init(log: &LogConfig) -> Result<(), InitError> {
-    let filter = parse_filter(&log.level)?.and(filter_fn(says_no_statements));
+    let filter = parse_filter(&log.level)?.and(filter_fn(keeps_values_to_itself));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {
         LogFormat::Text => lines.with_target(false).boxed(),
@@ -63,14 +63,23 @@ fn parse_filter(level: &str) -> Result<EnvFilter, InitError> {
     EnvFilter::try_new(level).map_err(|error| bad(error.to_string()))
 }
 
-fn says_no_statements(metadata: &Metadata<'_>) -> bool {
-    let of_sqlx = metadata
-        .target()
-        .split("::")
-        .next()
-        .is_some_and(|root| root.starts_with("sqlx"));
+fn keeps_values_to_itself(metadata: &Metadata<'_>) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    let most = match root {
+        "portcullis" => Level::TRACE,
+        _ if root.starts_with("sqlx") || root.starts_with("tower") => Level::WARN,
+        _ => Level::INFO,
+    };
     // In tracing, a more verbose level is the greater one.
-    !of_sqlx || *metadata.level() <= Level::WARN
+    *metadata.level() <= most
+}
+
+/// A panic's message may hold anything that the code had in hand. The log gets its place only.
+pub fn silence_panic_messages() {
+    std::panic::set_hook(Box::new(|info| {
+        let location = info.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!(location, "panicked");
+    }));
 }
 
 #[cfg(test)]
@@ -113,7 +122,7 @@ mod tests {
         let count = Arc::new(AtomicUsize::new(0));
         let filter = parse_filter("trace,sqlx::query=trace")
             .unwrap()
-            .and(filter_fn(says_no_statements));
+            .and(filter_fn(keeps_values_to_itself));
         let subscriber = tracing_subscriber::registry().with(Counter(Arc::clone(&count)).with_filter(filter));
         tracing::subscriber::with_default(subscriber, log);
         count.load(Ordering::SeqCst)
@@ -126,12 +135,4 @@ mod tests {
         assert_eq!(passing(|| tracing::warn!(target: "sqlx::query", "slow")), 1);
         assert_eq!(passing(|| tracing::trace!(target: "portcullis", "x")), 1);
     }
-}
-
-/// A panic's message may hold anything that the code had in hand. The log gets its place only.
-pub fn silence_panic_messages() {
-    std::panic::set_hook(Box::new(|info| {
-        let location = info.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!(location, "panicked");
-    }));
 }

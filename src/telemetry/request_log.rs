@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::protocol::error::Reason;
 use crate::protocol::ids::ClientId;
-use crate::store::QueryStats;
 
 /// What the line says.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +23,10 @@ pub struct Line<'a> {
     pub reason: Option<Reason>,
     /// From the first byte of the request's head to the answer's head.
     pub duration: Duration,
-    /// Its database work.
-    pub queries: QueryStats,
+    /// How many statements it sent to the database.
+    pub queries: u32,
+    /// How long it waited for them.
+    pub query_time: Duration,
 }
 
 /// Writes the line.
@@ -45,8 +46,8 @@ pub fn log(line: &Line<'_>) {
         client_id = line.client_id.map(ClientId::as_str),
         reason = line.reason.map(Reason::as_str),
         duration_ms = millis(line.duration),
-        queries = line.queries.count,
-        query_ms = millis(line.queries.time),
+        queries = line.queries,
+        query_ms = millis(line.query_time),
         "{} {} {}",
         line.method,
         line.route,

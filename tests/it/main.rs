@@ -1,1 +1,17 @@
-fn main() {}
+//! The tests that go through the server: through its router, without a socket, on SQLite and on PostgreSQL.
+//!
+//! `PORTCULLIS_TEST_POSTGRES=postgres://…` names a PostgreSQL server that databases may be created on; `tests/run.sh`
+//! starts a private one. `PORTCULLIS_SKIP_POSTGRES=1` leaves that half of every test out.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
+)]
+
+mod architecture;
+mod query_budget;
+mod races;
+mod smoke;
+mod store;
+mod support;

@@ -363,13 +363,13 @@ impl FormPost {
     /// A code with its state, and an answer that tries to break out of its field.
     pub fn samples() -> Vec<Self> {
         let sample = |fields: &[(&str, &str)]| Self {
+            frame: frame(),
             action: "https://photos.example.com/cb?a=1&b=2".to_owned(),
             fields: fields
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-            title: "Returning you to the app".to_owned(),
-            product: "Portcullis".to_owned(),
+            heading: "Back to the app".to_owned(),
         };
         vec![
             sample(&[

@@ -31,6 +31,7 @@ export async function startOnPostgres() {
     await database.drop();
   };
   try {
+    await writeFile(join(directory, 'master.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
     await writeFile(config, settings({ issuer, port, database, directory }));
     await portcullis(config, 'migrate');
     const clients = await seed(config, user);
@@ -46,7 +47,8 @@ export async function startOnPostgres() {
 function settings({ issuer, port, database, directory }) {
   return `issuer = "${issuer}"
 
-[http]
+[server]
+data_dir = "${directory}"
 listen = "127.0.0.1:${port}"
 
 [database]
@@ -59,7 +61,7 @@ master_key_file = "${join(directory, 'master.key')}"
 
 async function seed(config, user) {
   await portcullis(config, 'user', 'create', user.username, '--password', user.password);
-  await portcullis(config, 'api', 'create', AUDIENCE, '--scope', 'api:read');
+  await portcullis(config, 'api', 'create', AUDIENCE, '--name', 'Example', '--scope', 'api:read=Read');
   const webScope = 'openid profile email offline_access';
   const [web, service] = await Promise.all([
     portcullis(config, 'client', 'create', '--json', '--name', 'Web', '--redirect-uri', REDIRECT_URI, '--scope', webScope,

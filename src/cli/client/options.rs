@@ -1,0 +1,73 @@
+//! The properties of a client as flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::text;
+use crate::model::client::PkcePolicy;
+use crate::protocol::client_auth_method::ClientAuthMethod;
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::signing_alg::SigningAlg;
+
+/// What can be said about a client at registration and later. What is not given keeps its default or its present value.
+#[derive(Args, Debug, Default, Clone)]
+pub struct Options {
+    /// Where answers may go, compared exactly; may be repeated
+    #[arg(long, value_name = "URI")]
+    pub redirect_uri: Vec<String>,
+    /// authorization_code, refresh_token, client_credentials or device_code; may be repeated
+    #[arg(long, value_name = "GRANT", value_parser = parse_grant)]
+    pub grant_type: Vec<GrantType>,
+    /// Scopes that it may ask for, separated by spaces; may be repeated
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Vec<String>,
+    /// client_secret_basic, client_secret_post or none; may be repeated
+    #[arg(long, value_name = "METHOD", value_parser = |text: &str| text::wire(text, ClientAuthMethod::ALL))]
+    pub auth_method: Vec<ClientAuthMethod>,
+    /// `aud` of access tokens that no API owns [default: the issuer]
+    #[arg(long, value_name = "URI")]
+    pub default_audience: Option<String>,
+    /// required, or optional for a confidential client that cannot do PKCE [default: required]
+    #[arg(long, value_name = "WHEN", value_parser = parse_pkce)]
+    pub pkce: Option<PkcePolicy>,
+    /// Your own application: people are not asked for consent
+    #[arg(long)]
+    pub trusted: bool,
+    /// Its token requests leave redirect_uri out, as OAuth 2.1 has it
+    #[arg(long)]
+    pub no_redirect_uri_at_token: bool,
+    /// Signature of its ID tokens: RS256, PS256, ES256 or EdDSA [default: RS256]
+    #[arg(long, value_name = "ALG", value_parser = |text: &str| text::wire(text, SigningAlg::ALL))]
+    pub id_token_alg: Option<SigningAlg>,
+    /// A picture for the sign-in and consent pages: PNG, JPEG or WebP, at most 256 KiB and 1024 pixels a side
+    #[arg(long, value_name = "FILE")]
+    pub logo: Option<PathBuf>,
+}
+
+fn parse_grant(text: &str) -> Result<GrantType, String> {
+    match text {
+        "device_code" => Ok(GrantType::DeviceCode),
+        text => text::wire(text, GrantType::ALL),
+    }
+}
+
+fn parse_pkce(text: &str) -> Result<PkcePolicy, &'static str> {
+    match text {
+        "required" => Ok(PkcePolicy::Required),
+        "optional" => Ok(PkcePolicy::Optional),
+        _ => Err("use required or optional"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_device_grant_has_a_short_name() {
+        assert_eq!(parse_grant("device_code"), Ok(GrantType::DeviceCode));
+        assert_eq!(parse_grant("refresh_token"), Ok(GrantType::RefreshToken));
+        assert!(parse_grant("password").unwrap_err().contains("client_credentials"));
+    }
+}

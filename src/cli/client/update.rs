@@ -1,0 +1,106 @@
+//! Changing a client.
+
+use anyhow::ensure;
+use clap::Args;
+
+use super::options::Options;
+use super::{find, logo, metadata, settle, show};
+use crate::cli::cx::Cx;
+use crate::model::client::{Client, ClientMetadata, ConsentPolicy};
+
+/// How to change a client.
+#[derive(Args, Debug)]
+pub struct UpdateArgs {
+    /// Its client id
+    id: String,
+    /// Name shown to people
+    #[arg(long)]
+    name: Option<String>,
+    /// Its other properties.
+    #[command(flatten)]
+    options: Options,
+    /// Register one more redirect URI
+    #[arg(long, value_name = "URI", conflicts_with = "redirect_uri")]
+    add_redirect_uri: Vec<String>,
+    /// Take a redirect URI away
+    #[arg(long, value_name = "URI", conflicts_with = "redirect_uri")]
+    remove_redirect_uri: Vec<String>,
+    /// Ask people for consent again
+    #[arg(long, conflicts_with = "trusted")]
+    ask_consent: bool,
+    /// Its token requests repeat redirect_uri again (RFC 6749 section 4.1.3)
+    #[arg(long, conflicts_with = "no_redirect_uri_at_token")]
+    redirect_uri_at_token: bool,
+    /// Back to the issuer as `aud` of access tokens that no API owns
+    #[arg(long, conflicts_with = "default_audience")]
+    no_default_audience: bool,
+    /// It may do nothing any more
+    #[arg(long, conflicts_with = "enable")]
+    disable: bool,
+    /// It may act again
+    #[arg(long)]
+    enable: bool,
+}
+
+/// Runs the command.
+pub async fn run(cx: &Cx, args: &UpdateArgs) -> anyhow::Result<()> {
+    let client = find(cx, &args.id).await?;
+    let changed = args.changed(&client)?;
+    let switched = args.disable || args.enable;
+    let logo = args.options.logo.as_deref().map(logo::read).transpose()?;
+    ensure!(
+        changed != client.metadata || switched || logo.is_some(),
+        "nothing to change; see `portcullis client update --help`"
+    );
+    let id = &client.client_id;
+    if changed != client.metadata {
+        settle(cx.store.update_client(&client, &changed, cx.now()).await?, id)?;
+    }
+    if let Some(logo) = logo {
+        cx.store.set_logo(id, logo.media_type, &logo.image).await?;
+    }
+    if switched {
+        settle(cx.store.set_client_enabled(id, args.enable, cx.now()).await?, id)?;
+    }
+    let after = find(cx, &args.id).await?;
+    show::one(cx, &after, &format!("Changed the client.\n{}", advice(&client, &after))).await
+}
+
+impl UpdateArgs {
+    fn changed(&self, client: &Client) -> anyhow::Result<ClientMetadata> {
+        let mut metadata = client.metadata.clone();
+        if let Some(name) = &self.name {
+            metadata.name = metadata::checked_name(name)?;
+        }
+        metadata::apply(&mut metadata, &self.options)?;
+        for uri in &self.add_redirect_uri {
+            metadata::add_redirect_uri(&mut metadata, uri)?;
+        }
+        for uri in &self.remove_redirect_uri {
+            metadata::remove_redirect_uri(&mut metadata, uri)?;
+        }
+        if self.ask_consent {
+            metadata.consent = ConsentPolicy::Ask;
+        }
+        if self.redirect_uri_at_token {
+            metadata.redirect_uri_at_token = true;
+        }
+        if self.no_default_audience {
+            metadata.default_audience = None;
+        }
+        metadata::check(&metadata)?;
+        Ok(metadata)
+    }
+}
+
+/// What a change of kind means for the secrets.
+fn advice(before: &Client, after: &Client) -> String {
+    match (before.is_public(), after.is_public()) {
+        (false, true) => "It is public now: its secrets are deleted.\n".to_owned(),
+        (true, false) => format!(
+            "It is confidential now and has no secret yet; make one with: portcullis client rotate-secret {}\n",
+            after.client_id
+        ),
+        _ => String::new(),
+    }
+}

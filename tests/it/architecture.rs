@@ -1,0 +1,303 @@
+//! The rules of `src/lib.rs` and of the house, held by reading the source: who may import whom, which third-party crate
+//! lives where, where clocks are read, where SQL stands, and how long things are. Each exception is listed with its reason.
+
+mod source;
+
+use std::collections::BTreeSet;
+
+use source::{File, Function, code_of, files};
+
+/// The tiers of `src/lib.rs`, from the bottom. `app` and `main` are the tops of theirs.
+const TIERS: &[&[&str]] = &[
+    &["protocol", "model", "config", "time"],
+    &["crypto", "outbound", "telemetry"],
+    &["store"],
+    &["app"],
+    &["client_auth", "tokens", "grants", "authorize", "accounts"],
+    &["http", "endpoints", "pages"],
+    &["router", "jobs", "playground", "cli", "manual"],
+    &["main", "lib"],
+];
+
+/// Imports that are not downward: from, to, why.
+const SIDEWAYS: &[(&str, &str, &str)] = &[
+    ("model", "protocol", "what is stored is made of protocol facts"),
+    ("model", "time", "and of times"),
+    ("grants", "tokens", "a grant ends in tokens"),
+    (
+        "grants",
+        "client_auth",
+        "a grant is asked for by an authenticated client",
+    ),
+    (
+        "authorize",
+        "tokens",
+        "an id_token_hint is one of our tokens, and resources become audiences",
+    ),
+    ("endpoints", "http", "extractors and responders"),
+    ("pages", "http", "extractors, sessions and responders"),
+    ("crypto", "model", "downward, named because digests are model values"),
+    ("cli", "router", "serve is what puts the edges together"),
+    ("cli", "jobs", "serve runs them, and `key rotate` is one"),
+    ("cli", "playground", "demo serves it"),
+    (
+        "router",
+        "playground",
+        "the demo's routes are mounted beside the server's",
+    ),
+];
+
+/// Third-party crates that may be named only in these places (folders or files under `src/`).
+const OWNERS: &[(&str, &[&str])] = &[
+    ("sqlx", &["store/"]),
+    // The store's half of cookie sessions is the trait that tower-sessions asks for.
+    ("tower_sessions", &["http/", "pages/cx.rs", "store/web_sessions.rs"]),
+    ("async_trait", &["store/web_sessions.rs"]),
+    (
+        "axum",
+        &["http/", "endpoints/", "pages/", "router.rs", "playground/", "cli/"],
+    ),
+    ("axum_server", &["cli/"]),
+    ("hyper_util", &["cli/"]),
+    ("tower", &["http/", "router.rs", "playground/", "cli/"]),
+    ("tower_http", &["http/", "router.rs", "playground/"]),
+    ("askama", &["pages/", "playground/"]),
+    ("reqwest", &["outbound.rs"]),
+    ("clap", &["cli/", "main.rs"]),
+    ("anyhow", &["cli/", "main.rs"]),
+    ("mimalloc", &["main.rs"]),
+    ("toml", &["config/", "cli/"]),
+    ("strsim", &["config/"]),
+    ("tracing_subscriber", &["telemetry/"]),
+    ("jsonwebtoken", &["crypto/"]),
+    ("aws_lc_rs", &["crypto/"]),
+    ("ring", &["crypto/"]),
+    ("argon2", &["crypto/"]),
+    ("subtle", &["crypto/"]),
+    ("zeroize", &["crypto/"]),
+];
+
+/// Names that stand for a clock or a timer, and where they may.
+const CLOCKS: &[(&str, &[&str])] = &[
+    ("SystemTime::now", &["time.rs"]),
+    // The other kind of time: as tower-sessions wants it, and for people to read; never from a clock.
+    (
+        "OffsetDateTime",
+        &["store/web_sessions.rs", "cli/output.rs", "playground/inspect.rs"],
+    ),
+    ("now_utc", &[]),
+    ("Uuid::now_v7", &[]),
+    ("thread::sleep", &[]),
+    ("tokio::time", &["jobs/", "cli/", "outbound.rs"]),
+];
+
+/// Functions over 60 lines: file, name, why.
+const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[("router.rs", "router", "the route table reads best in one piece")];
+
+/// Files over 400 code lines: file, why.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Statements that are not declared through `statements!`: file, how many, why.
+const LOOSE_QUERIES: &[(&str, usize, &str)] = &[("store/migrate.rs", 1, "reads a table that is sqlx's own")];
+
+fn tier(room: &str) -> usize {
+    let tier = TIERS.iter().position(|rooms| rooms.contains(&room));
+    tier.unwrap_or_else(|| panic!("the room `{room}` has no tier: add it to the table here and in src/lib.rs"))
+}
+
+fn within(file: &File, places: &[&str]) -> bool {
+    places
+        .iter()
+        .any(|place| file.path == *place || (place.ends_with('/') && file.path.starts_with(place)))
+}
+
+/// Fails with all findings at once.
+#[track_caller]
+fn assert_none(findings: &[String], rule: &str) {
+    assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
+}
+
+#[test]
+fn rooms_import_downward() {
+    let mut findings = Vec::new();
+    let mut used = BTreeSet::new();
+    for file in files() {
+        for (line, to) in file.rooms_named() {
+            let from = file.room();
+            let listed = SIDEWAYS.iter().position(|(a, b, _)| *a == from && *b == to);
+            used.extend(listed);
+            if from != "lib" && from != to && tier(&to) >= tier(from) && listed.is_none() {
+                findings.push(format!("{}:{line} {from} imports {to}", file.path));
+            }
+        }
+    }
+    assert_none(&findings, "a room imports from lower tiers only (src/lib.rs)");
+}
+
+#[test]
+fn protocol_imports_nothing_and_model_little() {
+    let mut findings = Vec::new();
+    for file in files() {
+        let allowed: &[&str] = match file.room() {
+            "protocol" => &["protocol"],
+            "model" => &["model", "protocol", "time"],
+            _ => continue,
+        };
+        let strangers = file
+            .rooms_named()
+            .into_iter()
+            .filter(|(_, to)| !allowed.contains(&to.as_str()));
+        findings.extend(strangers.map(|(line, to)| format!("{}:{line} {to}", file.path)));
+    }
+    assert_none(&findings, "the lowest rooms know no other");
+}
+
+#[test]
+fn third_party_crates_have_owners() {
+    let mut findings = Vec::new();
+    for file in files() {
+        for (name, owners) in OWNERS.iter().filter(|(_, owners)| !within(file, owners)) {
+            let lines = file.crate_named(name);
+            findings.extend(lines.map(|line| format!("{}:{line} names {name}, which lives in {owners:?}", file.path)));
+        }
+    }
+    assert_none(&findings, "a third-party crate is named only where it lives");
+}
+
+/// A new dependency gets an owner, or is everybody's on purpose.
+#[test]
+fn every_dependency_is_owned_or_common() {
+    const COMMON: &[&str] = &[
+        "base64",
+        "serde",
+        "serde_json",
+        "thiserror",
+        "time",
+        "tokio",
+        "tokio_util",
+        "tracing",
+        "unicode_normalization",
+        "url",
+        "uuid",
+    ];
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let section = manifest.split_once("\n[dependencies]\n").unwrap().1;
+    let section = section.split("\n[").next().unwrap();
+    let names = section
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.replace('-', "_"));
+    let owned = |name: &String| OWNERS.iter().any(|(owned, _)| owned == name) || COMMON.contains(&name.as_str());
+    let findings: Vec<_> = names.filter(|name| !name.starts_with('#') && !owned(name)).collect();
+    assert_none(&findings, "dependencies without an owner");
+}
+
+#[test]
+fn clocks_are_read_at_the_edges() {
+    let mut findings = Vec::new();
+    for file in files() {
+        for (name, _) in CLOCKS.iter().filter(|(_, places)| !within(file, places)) {
+            findings.extend(file.lines_with(name).map(|line| format!("{}:{line} {name}", file.path)));
+        }
+    }
+    assert_none(&findings, "time is an argument");
+}
+
+#[test]
+fn sql_is_declared() {
+    let mut findings = Vec::new();
+    for file in files().iter().filter(|file| file.room() == "store") {
+        let loose = file.loose_queries();
+        let allowed = LOOSE_QUERIES
+            .iter()
+            .find(|(path, ..)| *path == file.path)
+            .map_or(0, |(_, count, _)| *count);
+        if loose.len() != allowed {
+            findings.push(format!("{}: lines {loose:?}, where {allowed} may", file.path));
+        }
+    }
+    assert_none(
+        &findings,
+        "a statement goes through `statements!`, so that a test can prepare it",
+    );
+}
+
+#[test]
+fn every_declared_statement_is_prepared_by_a_test() {
+    let store = files().iter().find(|file| file.path == "store/mod.rs").unwrap();
+    let declares =
+        |file: &&File| file.room() == "store" && file.path != "store/mod.rs" && file.code.contains("statements! {");
+    let listed = |file: &&File| store.code.contains(&format!("{}::STATEMENTS", file.stem()));
+    let findings: Vec<_> = files()
+        .iter()
+        .filter(declares)
+        .filter(|file| !listed(file))
+        .map(|file| file.path.clone())
+        .collect();
+    assert_none(&findings, "not in `all_statements`");
+}
+
+#[test]
+fn functions_fit_on_a_screen() {
+    let mut findings = Vec::new();
+    for file in files() {
+        for Function { name, line, lines } in file.functions() {
+            let listed = LONG_FUNCTIONS
+                .iter()
+                .any(|(path, known, _)| *path == file.path && *known == name);
+            if lines > 60 && !listed {
+                findings.push(format!("{}:{line} {name} has {lines} lines", file.path));
+            }
+        }
+    }
+    assert_none(&findings, "a function has at most 60 lines");
+}
+
+#[test]
+fn files_are_short() {
+    let mut findings = Vec::new();
+    for file in files() {
+        let limit = match file.path.as_str() {
+            "main.rs" => 80,
+            path if path.starts_with("endpoints/") => 80,
+            path if LONG_FILES.iter().any(|(known, _)| *known == path) => usize::MAX,
+            _ => 400,
+        };
+        let lines = file.code.lines().filter(|line| !line.trim().is_empty()).count();
+        if lines > limit {
+            findings.push(format!("{} has {lines} code lines of {limit}", file.path));
+        }
+    }
+    assert_none(&findings, "a file is short");
+}
+
+/// The reader of these tests must itself read right: comments, strings and test modules are no code.
+#[test]
+fn the_reader_sees_code_alone() {
+    let text = r##"
+        // crate::comment
+        use crate::{model::user, store::{self, Store}};
+        /* crate::block /* nested */ crate::still */
+        const TEXT: &str = "crate::string \" crate::more";
+        const RAW: &str = r#"crate::raw " "#;
+        const QUOTE: char = '"'; const SLASH: u8 = b'\\';
+        fn f<'a>(x: &'a str) { crate::tokens::plan(x) }
+        #[cfg(test)]
+        mod tests { use crate::cli; }
+        fn g() { time::sleep(); crate::time::now(); super::time::x(); sqlx::query(text); sqlx::query(db.text(&A)); }
+    "##;
+    let file = File {
+        path: "store/x.rs".to_owned(),
+        code: code_of(text),
+    };
+    let rooms: Vec<_> = file.rooms_named().into_iter().map(|(_, room)| room).collect();
+    assert_eq!(rooms, ["model", "store", "tokens", "time"]);
+    assert_eq!(file.crate_named("sqlx").count(), 2);
+    assert_eq!(file.loose_queries(), [11]);
+    let functions: Vec<_> = file
+        .functions()
+        .into_iter()
+        .map(|function| (function.name, function.lines))
+        .collect();
+    assert_eq!(functions, [("f".to_owned(), 1), ("g".to_owned(), 1)]);
+}

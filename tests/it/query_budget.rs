@@ -1,0 +1,188 @@
+//! What a token request may cost: round trips to PostgreSQL, counted on the wire, and queries on SQLite.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use portcullis::client_auth::Presented;
+use portcullis::endpoints::token;
+use portcullis::http::extract::client_form::ClientForm;
+use portcullis::protocol::params::Params;
+use portcullis::store::counted;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+use crate::support::{ClientSpec, TestClient, TestDb, TestServer, Tokens};
+
+/// What went over the wire since the last look.
+#[derive(Clone, Debug, Default)]
+struct Traffic {
+    /// Batches that a request waits for. A lone Sync is none: with it the pool tests a connection that was handed back.
+    round_trips: usize,
+    /// Something was sent that a Sync will end.
+    open: bool,
+    /// The texts of the statements that were run.
+    statements: Vec<String>,
+}
+
+/// Stands between the server and PostgreSQL and reads along.
+struct Wire(Arc<Mutex<Traffic>>);
+
+impl Wire {
+    /// Takes the place of the database's server; `db` goes through it from now on.
+    async fn tap(db: &mut TestDb) -> Self {
+        let mut url = Url::parse(db.url()).unwrap();
+        let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here: SocketAddr = listener.local_addr().unwrap();
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let seen = traffic.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&target).await.unwrap();
+                tokio::spawn(forward(client, server, seen.clone()));
+            }
+        });
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(here.port())).unwrap();
+        db.reroute(url.as_str());
+        Self(traffic)
+    }
+
+    fn take(&self) -> Traffic {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+async fn forward(client: TcpStream, server: TcpStream, traffic: Arc<Mutex<Traffic>>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut prepared = HashMap::new();
+    let mut started = false;
+    while let Some(message) = read_message(&mut from_client, started).await {
+        // The first messages have no type: a request for TLS, then the startup message with its protocol version, 3.0.
+        started |= message.get(4..8) == Some(&[0, 3, 0, 0]);
+        read_along(&message, &mut prepared, &mut traffic.lock().unwrap());
+        if to_server.write_all(&message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A whole message: its type (once started), its length, and the rest.
+async fn read_message(from: &mut (impl AsyncRead + Unpin), started: bool) -> Option<Vec<u8>> {
+    let mut message = vec![0; if started { 5 } else { 4 }];
+    from.read_exact(&mut message).await.ok()?;
+    let length = u32::from_be_bytes(message.last_chunk().copied()?) as usize;
+    let head = message.len();
+    message.resize(head + length - 4, 0);
+    from.read_exact(&mut message[head..]).await.ok()?;
+    Some(message)
+}
+
+/// The frontend messages that matter (PostgreSQL manual, 55.7): Parse, Bind, Query, Sync.
+fn read_along(message: &[u8], prepared: &mut HashMap<String, String>, traffic: &mut Traffic) {
+    let mut texts = message.get(5..).unwrap_or_default().split(|byte| *byte == 0);
+    let mut text = || String::from_utf8_lossy(texts.next().unwrap_or_default()).into_owned();
+    traffic.open |= matches!(message.first(), Some(b'P' | b'B' | b'D' | b'E'));
+    match message.first() {
+        Some(b'P') => {
+            let (name, statement) = (text(), text());
+            prepared.insert(name, statement);
+        }
+        Some(b'B') => {
+            let (_portal, name) = (text(), text());
+            traffic
+                .statements
+                .push(prepared.get(&name).cloned().unwrap_or_default());
+        }
+        Some(b'Q') => {
+            traffic.round_trips += 1;
+            traffic.statements.push(text());
+        }
+        Some(b'S') => traffic.round_trips += usize::from(std::mem::take(&mut traffic.open)),
+        _ => {}
+    }
+}
+
+/// A server whose every statement is seen, or `None` where PostgreSQL is left out. It has one connection, which is warm once
+/// it has prepared the statements; a request that needed two at once would never be answered.
+async fn tapped() -> Option<(TestServer, Wire)> {
+    let mut db = TestDb::postgres().await?;
+    db.limit_connections(1);
+    let wire = Wire::tap(&mut db).await;
+    Some((TestServer::new(db).await, wire))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_a_code_and_a_refresh_in_three_round_trips() {
+    let Some((server, wire)) = tapped().await else { return };
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    let scope = "openid offline_access";
+    let warm = server.code_flow(&client, scope).await;
+    server.refresh(&client, warm.refresh()).await.expect(200);
+
+    let (code, request) = server.code(&client, scope).await;
+    wire.take();
+    let tokens = Tokens::of(server.redeem(&client, &code, &request).await);
+    let exchange = wire.take();
+    assert_eq!(exchange.round_trips, 3, "{exchange:#?}");
+
+    server.refresh(&client, tokens.refresh()).await.expect(200);
+    let refresh = wire.take();
+    assert_eq!(refresh.round_trips, 3, "{refresh:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_client_credentials_with_reads_alone() {
+    let Some((server, wire)) = tapped().await else { return };
+    let service = server.add_client(ClientSpec::service("batch")).await;
+    server.client_credentials(&service).await.expect(200);
+    wire.take();
+    server.client_credentials(&service).await.expect(200);
+    let traffic = wire.take();
+    assert!((1..=3).contains(&traffic.round_trips), "{traffic:#?}");
+    assert!(!traffic.statements.is_empty());
+    let reads = |statement: &String| statement.trim_start().starts_with("SELECT ");
+    assert!(traffic.statements.iter().all(reads), "{traffic:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_answers_warm_client_credentials_without_a_query() {
+    let server = TestServer::new(TestDb::sqlite().await).await;
+    let service = server.add_client(ClientSpec::service("batch")).await;
+    assert!(
+        queries_of_client_credentials(&server, &service).await > 0,
+        "the first request fills the cache"
+    );
+    for _ in 0..3 {
+        assert_eq!(queries_of_client_credentials(&server, &service).await, 0);
+    }
+    server
+        .store()
+        .set_logo(&service.client_id(), "image/png", b"x")
+        .await
+        .unwrap();
+    assert!(
+        queries_of_client_credentials(&server, &service).await > 0,
+        "a change is looked at"
+    );
+    assert_eq!(queries_of_client_credentials(&server, &service).await, 0);
+}
+
+/// Straight to the endpoint: the log layer in front of it counts for itself.
+async fn queries_of_client_credentials(server: &TestServer, client: &TestClient) -> u32 {
+    let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
+    let authorization = format!("Basic {}", STANDARD.encode(pair));
+    let params = Params::parse(b"grant_type=client_credentials").unwrap();
+    let presented = Presented::from_request(&[authorization.as_bytes()], &params).unwrap();
+    let form = ClientForm { params, presented };
+    let (response, queries) = counted(token::post(State(server.app.clone()), form)).await;
+    assert_eq!(response.status(), 200);
+    queries.count
+}

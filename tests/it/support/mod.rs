@@ -1,0 +1,16 @@
+//! What tests are written with. Helpers read as actions: `server.code_flow(&client, "openid")`,
+//! `browser.sign_in("alice", PASSWORD)`.
+
+mod browser;
+mod db;
+mod fixtures;
+mod html;
+mod http;
+mod server;
+
+pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
+pub use db::TestDb;
+pub(crate) use db::both_stores;
+pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
+pub use http::{TestRequest, TestResponse};
+pub use server::{TestServer, seconds};
