@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# docker build -t portcullis . && docker run -p 8080:8080 -v portcullis:/data portcullis
+# docker build -t portcullis . && docker run -e PORTCULLIS_ISSUER=https://id.example.org -p 8080:8080 -v portcullis:/data portcullis
 #
 # Any command of the binary runs the same way: docker run --rm -v portcullis:/data portcullis client --help
 
@@ -26,6 +26,8 @@ FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 COPY --from=build /out/usr/local/bin/portcullis /usr/local/bin/portcullis
 # A new volume takes its owner from this folder.
 COPY --from=build --chown=65532:65532 /out/data /data
+# For every command alike, so that `user create` works on the server's own database.
+ENV PORTCULLIS_SERVER__DATA_DIR=/data PORTCULLIS_SERVER__LISTEN=0.0.0.0:8080
 WORKDIR /data
 VOLUME /data
 USER 65532:65532
@@ -33,4 +35,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["/usr/local/bin/portcullis", "health", "--url", "http://127.0.0.1:8080/healthz"]
 ENTRYPOINT ["/usr/local/bin/portcullis"]
-CMD ["serve", "--listen", "0.0.0.0:8080", "--data", "/data"]
+CMD ["serve"]

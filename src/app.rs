@@ -84,6 +84,13 @@ impl App {
         random::uuid_v7(now)
     }
 
+    /// The signing keys as they were when they were last looked at. For the published part alone, and only while the database
+    /// is away: what was signed before can then still be verified.
+    pub fn last_key_ring(&self) -> Option<Arc<KeyRing>> {
+        let known = self.0.ring.read().ok()?;
+        known.as_ref().map(|(_, ring)| ring.clone())
+    }
+
     /// The signing keys of `catalog`, unsealed. Opened once for each version of the catalog.
     pub fn key_ring(&self, catalog: &Catalog) -> Result<Arc<KeyRing>, OAuthError> {
         let known = self.0.ring.read().ok().and_then(|ring| ring.clone());

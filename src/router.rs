@@ -2,13 +2,15 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::csrf::CsrfLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
 use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session};
+use crate::pages::error::{self, PageError};
 use crate::pages::{
     authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
 };
@@ -56,12 +58,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::READY, get(health::ready));
 
     let with_cookies = authorization.merge(people).layer(session::layer(app));
-    let all = documents
-        .merge(machines)
-        .merge(with_cookies)
-        .merge(files)
-        .merge(supervision);
+    let all = documents.merge(machines).merge(with_cookies).merge(files);
+    // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
+        .merge(supervision)
         .fallback(static_files::not_found)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
@@ -72,7 +72,6 @@ pub fn router(app: &App) -> Router {
 /// both are answered under both names.
 fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
     let path = app.config().issuer.path().trim_end_matches('/').to_owned();
-    let inserted = Router::new().layer(from_fn(cors::open));
     if path.is_empty() {
         return routes.merge(
             Router::new()
@@ -80,7 +79,7 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
                 .layer(from_fn(cors::open)),
         );
     }
-    let inserted = inserted
+    let inserted = Router::new()
         .route(&format!("{}{path}", paths::OAUTH_METADATA), get(discovery::get))
         .route(&format!("{}{path}", paths::OPENID_CONFIGURATION), get(discovery::get))
         .route(&format!("{path}{}", paths::OAUTH_METADATA), get(discovery::get))
@@ -96,8 +95,10 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
 
 /// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that
 /// rewrites `Host` breaks nothing.
-fn same_site_forms(app: &App) -> CsrfLayer {
-    let layer = CsrfLayer::new();
+fn same_site_forms(app: &App) -> CsrfLayer<impl FnMut(ProtectionError) -> Response + Clone + use<>> {
+    let refusing = app.clone();
+    let refuse = move |_| error::render(&refusing, "", PageError::FormStale);
+    let layer = CsrfLayer::new().with_rejection_response(refuse);
     match layer.clone().add_trusted_origin(app.config().issuer.origin()) {
         Ok(trusting) => trusting,
         // An issuer's origin is always one; without it the `Host` header decides, which is the stricter rule.

@@ -185,12 +185,12 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER client_changed AFTER INSERT OR UPDATE OR DELETE ON client
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalog_version();
+    FOR EACH ROW EXECUTE FUNCTION bump_catalog_version();
 CREATE TRIGGER client_secret_changed AFTER INSERT OR UPDATE OR DELETE ON client_secret
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalog_version();
+    FOR EACH ROW EXECUTE FUNCTION bump_catalog_version();
 CREATE TRIGGER client_logo_changed AFTER INSERT OR UPDATE OR DELETE ON client_logo
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalog_version();
+    FOR EACH ROW EXECUTE FUNCTION bump_catalog_version();
 CREATE TRIGGER api_changed AFTER INSERT OR UPDATE OR DELETE ON api
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalog_version();
+    FOR EACH ROW EXECUTE FUNCTION bump_catalog_version();
 CREATE TRIGGER signing_key_changed AFTER INSERT OR UPDATE OR DELETE ON signing_key
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalog_version();
+    FOR EACH ROW EXECUTE FUNCTION bump_catalog_version();

@@ -4,10 +4,10 @@ use crate::app::App;
 use crate::model::browser_session::BrowserSessionId;
 use crate::protocol::error::OAuthError;
 use crate::protocol::ids::ClientId;
-use crate::store::SignedIn;
+use crate::store::{SignedIn, StoreError};
 use crate::time::Timestamp;
 
-/// A session's last use is written down at most this often, in seconds.
+/// A session's last use is written down at most this often, in seconds; more often where the idle timeout is short.
 const TOUCH_INTERVAL: i64 = 300;
 
 /// The sign-in `id`, if it counts: not ended, not expired, not idle for too long, its user enabled. With the consent for
@@ -19,12 +19,19 @@ pub async fn current(
     now: Timestamp,
 ) -> Result<Option<SignedIn>, OAuthError> {
     let Some(id) = id else { return Ok(None) };
-    let found = app.store().signed_in(id, client).await?;
+    let found = match app.store().signed_in(id, client).await {
+        // Nobody is signed in by a row that cannot be read.
+        Err(StoreError::Corrupt(what)) => {
+            tracing::error!(what, "a sign-in cannot be read; it does not count");
+            None
+        }
+        found => found?,
+    };
     let idle_timeout = app.config().sessions.idle_timeout.as_secs();
     let Some(signed_in) = found.filter(|found| counts(found, idle_timeout, now)) else {
         return Ok(None);
     };
-    if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL {
+    if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL.min(idle_timeout / 10) {
         app.store().touch_session(id, now).await?;
     }
     Ok(Some(signed_in))

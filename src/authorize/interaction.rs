@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::model::client::Client;
 use crate::model::interaction::{AuthorizationRequest, BrowserId, Interaction, InteractionId, Progress};
 use crate::protocol::error::OAuthError;
+use crate::protocol::grant_type::GrantType;
 use crate::store::InteractionWrite;
 use crate::time::Timestamp;
 
@@ -57,6 +59,15 @@ fn check(found: Option<Interaction>, browser: Option<BrowserId>, now: Timestamp)
         return Err(Unusable::Answered);
     }
     Ok(interaction)
+}
+
+/// Whether a request that waited would still be accepted: an operator may have disabled the client since, or taken away the
+/// grant, the scope, or the address that the answer would go to.
+pub fn may_go_on(request: &AuthorizationRequest, client: &Client) -> bool {
+    client.is_enabled()
+        && client.may(GrantType::AuthorizationCode)
+        && client.redirect_uri(request.redirect_uri.as_str()).is_some()
+        && client.metadata.scope.covers(&request.scope)
 }
 
 /// Records progress. `false`: the request went on without this page.

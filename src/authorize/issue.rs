@@ -5,10 +5,10 @@ use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::browser_session::BrowserSession;
 use crate::model::grant::{Authentication, Grant, GrantId};
-use crate::model::interaction::{AuthorizationRequest, InteractionId};
+use crate::model::interaction::{AuthorizationRequest, Interaction};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::scope::{OFFLINE_ACCESS, Scope};
-use crate::store::{Catalog, IssueOutcome, NewCode, NewGrant};
+use crate::store::{Catalog, ClientLookup, IssueOutcome, NewCode, NewGrant};
 use crate::time::Timestamp;
 
 /// What a code is given for.
@@ -18,12 +18,12 @@ pub struct Issue<'a> {
     pub request: &'a AuthorizationRequest,
     /// The sign-in.
     pub session: &'a BrowserSession,
-    /// The consent to remember, if the person was asked just now.
-    pub remember: Option<&'a Scope>,
+    /// What the person allowed this client before.
+    pub consented: Option<&'a Scope>,
     /// The interaction that ends with it.
-    pub interaction: Option<InteractionId>,
-    /// The APIs, whose tokens may live longer than others.
-    pub catalog: &'a Catalog,
+    pub waiting: Option<&'a Interaction>,
+    /// The client, and the APIs, whose tokens may live longer than others.
+    pub found: &'a ClientLookup,
     /// The moment.
     pub now: Timestamp,
 }
@@ -50,7 +50,7 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Option<Answer>, OAuth
         expires_at: if offline {
             now.plus(settings.refresh_absolute_lifetime.as_secs())
         } else {
-            code_ends.plus(longest_access(app, issue.catalog))
+            code_ends.plus(longest_access(app, &issue.found.catalog))
         },
         ended: None,
     };
@@ -62,18 +62,29 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Option<Answer>, OAuth
         nonce: request.nonce.clone(),
         expires_at: code_ends,
     };
+    let remember = consent_to_remember(issue);
     let new = NewGrant {
         grant: &grant,
         offline,
         code: &new_code,
-        remember: issue.remember,
-        interaction: issue.interaction,
+        remember: remember.as_ref(),
+        interaction: issue.waiting.map(|waiting| waiting.id),
     };
     match app.store().issue_code(&new).await? {
         IssueOutcome::Issued => Ok(Some(Callback::of(request, app.issuer()).code(code.expose()))),
         IssueOutcome::AlreadyAnswered => Ok(None),
         IssueOutcome::Gone => Err(Reason::AuthorizeClientUnknown.into()),
     }
+}
+
+/// Everything allowed so far, if the person was asked just now; less what the client may no longer ask for.
+fn consent_to_remember(issue: &Issue<'_>) -> Option<Scope> {
+    let asked = issue.waiting?.progress.consented == Some(issue.session.id);
+    let allowed = &issue.found.client.as_ref()?.metadata.scope;
+    let before = issue
+        .consented
+        .map(|before| before.filter(|token| allowed.contains(token)));
+    asked.then(|| before.unwrap_or_default().union(&issue.request.scope))
 }
 
 /// The longest life of an access token. Without offline access a grant ends with the last token that its code can buy; its

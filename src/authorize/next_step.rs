@@ -137,9 +137,13 @@ fn must_consent(facts: &Facts<'_>, session: &BrowserSession) -> bool {
     if facts.client.metadata.consent == ConsentPolicy::Trusted {
         return false;
     }
-    let unproven = facts.client.is_public() && facts.request.redirect_uri.proves_no_identity();
-    let remembered = facts
+    let covered = facts
         .consented
         .is_some_and(|consented| consented.covers(&facts.request.scope));
-    unproven || !remembered
+    !(covered && remembers_consent(facts.client, facts.request))
+}
+
+/// Whether a consent given now will count for later requests like this one.
+pub fn remembers_consent(client: &Client, request: &AuthorizationRequest) -> bool {
+    !(client.is_public() && request.redirect_uri.proves_no_identity())
 }

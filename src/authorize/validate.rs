@@ -10,6 +10,7 @@ use crate::protocol::grant_type::GrantType;
 use crate::protocol::params::Params;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::prompt::Prompt;
+use crate::protocol::resource;
 use crate::protocol::response_mode::ResponseMode;
 use crate::protocol::response_type::ResponseType;
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
@@ -50,7 +51,7 @@ pub fn validate(cx: &ValidateCx<'_>, callback: &Callback, params: &Params) -> Re
     let nonce = check_nonce(params)?;
     let challenge = check_pkce(cx.client, params, nonce.as_deref())?;
     let scope = check_scope(cx.client, params)?;
-    let resources = check_resources(cx.catalog, params)?;
+    let resources = check_resources(cx, &scope, params)?;
     let prompt = Prompt::parse(params.get("prompt")?)?;
     let max_age = check_max_age(params)?;
     claims_request::check(params.get("claims")?)?;
@@ -147,13 +148,13 @@ fn check_scope(client: &Client, params: &Params) -> Result<Scope, Reason> {
     }
 }
 
-fn check_resources(catalog: &Catalog, params: &Params) -> Result<Vec<String>, Reason> {
-    let resources = crate::protocol::resource::parse(params)?;
-    audience::check_resources(&catalog.apis, &resources)?;
+fn check_resources(cx: &ValidateCx<'_>, scope: &Scope, params: &Params) -> Result<Vec<String>, Reason> {
+    let resources = resource::parse(params)?;
+    audience::check_resources(&cx.catalog.apis, cx.client, scope, &resources)?;
     Ok(resources)
 }
 
-/// A number of seconds; what is no number, or negative, is an error, and what no age can reach is a limit like any other.
+/// A number of seconds. What is none, negative, or over 136 years is an error.
 fn check_max_age(params: &Params) -> Result<Option<i64>, Reason> {
     let Some(text) = params.get("max_age")? else {
         return Ok(None);

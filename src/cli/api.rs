@@ -139,9 +139,31 @@ async fn create(cx: &Cx, audience: &str, name: &str, settings: SettingsArgs) -> 
         created_at: cx.now(),
     };
     settings.apply(&mut api.settings);
+    check_scopes_are_free(cx, &api).await?;
     settle(cx.store.insert_api(&api).await?, &api.audience)?;
     let text = format!("Registered the API.\n\n{}", card(&api));
     output::print(cx.json, &document(&api), &text)
+}
+
+/// A scope belongs to one API: on the consent page it is one line, and it must not open two.
+async fn check_scopes_are_free(cx: &Cx, api: &Api) -> anyhow::Result<()> {
+    for other in cx
+        .store
+        .apis()
+        .await?
+        .iter()
+        .filter(|other| other.audience != api.audience)
+    {
+        for scope in &api.settings.scopes {
+            ensure!(
+                !other.owns(&scope.name),
+                "the scope {} belongs to {}; choose a name that says whose it is, such as orders:read",
+                scope.name,
+                other.audience
+            );
+        }
+    }
+    Ok(())
 }
 
 async fn list(cx: &Cx) -> anyhow::Result<()> {

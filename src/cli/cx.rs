@@ -25,9 +25,10 @@ pub struct Cx {
 }
 
 impl Cx {
-    /// Opens the database for a command beside the server. A missing SQLite file is made.
+    /// Opens the database for a command beside the server. A missing SQLite file is made
+    /// before the server's first start only.
     pub async fn open(config: Config, clock: Clock, json: bool) -> anyhow::Result<Self> {
-        let store = open_store(&config, true).await?;
+        let store = open_store(&config, is_first_start(&config)).await?;
         Ok(Self {
             config,
             store,
@@ -59,6 +60,12 @@ impl Cx {
     pub fn passwords(&self) -> anyhow::Result<PasswordHasher> {
         Ok(password_hasher(&self.config.passwords)?)
     }
+}
+
+/// Whether a missing SQLite file may be made: at the very first start only, which is when there is no master key yet either. A
+/// database that went missing later is a fault, not an empty server.
+pub fn is_first_start(config: &Config) -> bool {
+    config.keys.master_key.is_none() && !master_key_path(config).exists()
 }
 
 /// How the configuration says to open the database.

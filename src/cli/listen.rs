@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take. Without a timer hyper would wait for ever.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How large the head of a request may be: four times what a browser or a proxy lets through.
+const MAX_HEAD: usize = 64 * 1024;
 /// How often an idle HTTP/2 connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How many requests one HTTP/2 connection may have under way.
@@ -38,7 +40,8 @@ pub async fn serve(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE);
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(MAX_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::cx::{open_master_key, open_unmigrated};
+use super::cx::{is_first_start, open_master_key, open_unmigrated};
 use super::listen;
 use crate::app::App;
 use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
 use crate::router::router;
-use crate::store::{MigrationState, Store, StoreError};
+use crate::store::{MigrationState, StoreError};
 use crate::telemetry;
 use crate::time::Clock;
 
@@ -42,7 +42,7 @@ impl Arguments {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     telemetry::init::init(&config.log)?;
     telemetry::init::silence_panic_messages();
-    let store = open(&config).await?;
+    let store = open_unmigrated(&config, is_first_start(&config)).await?;
     // While a shared database is away there may be keys in it; then no master key is made up.
     let keys_exist = store
         .signing_keys()
@@ -60,13 +60,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     sweeping.await?;
     app.store().close().await;
     Ok(())
-}
-
-/// A file that is missing is made at the very first start only, which is when there is no master key yet either: a database
-/// that went missing later is a fault, not an empty server.
-async fn open(config: &Config) -> anyhow::Result<Store> {
-    let first_start = config.keys.master_key.is_none() && !config.server.data_dir.join("master.key").exists();
-    open_unmigrated(config, first_start).await
 }
 
 /// Schema and keys. A database that is away does not stop the start: requests get 503 meanwhile, and it is tried again.

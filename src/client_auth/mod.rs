@@ -23,7 +23,8 @@ pub struct Authenticated {
     pub catalog: Arc<Catalog>,
 }
 
-/// Authenticates the client that `presented` names. An unknown client and a wrong secret cost and look the same.
+/// Authenticates the client that `presented` names. An unknown client and a wrong generated secret
+/// cost and look the same.
 pub async fn authenticate(app: &App, presented: &Presented, now: Timestamp) -> Result<Authenticated, OAuthError> {
     let found = app.store().find_client(presented.client_id()).await?;
     let Some(client) = found.client else {

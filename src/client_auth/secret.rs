@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::crypto::digest::{equal, sha256};
-use crate::crypto::password::Verdict;
+use crate::crypto::password::{PasswordError, Verdict};
 use crate::model::client::{Client, SecretVerifier};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::time::Timestamp;
@@ -19,14 +19,12 @@ pub(super) async fn check(app: &App, client: &Client, presented: &str, now: Time
     for secret in client.live_secrets(now) {
         let right = match &secret.verifier {
             SecretVerifier::Digest(stored) => equal(stored.as_bytes(), &digest),
-            SecretVerifier::Password(stored) => {
-                let verdict = app
-                    .passwords()
-                    .verify(presented, Some(stored))
-                    .await
-                    .map_err(|_| Reason::Busy)?;
-                matches!(verdict, Verdict::Match { .. })
-            }
+            SecretVerifier::Password(stored) => match app.passwords().verify(presented, Some(stored)).await {
+                Ok(verdict) => matches!(verdict, Verdict::Match { .. }),
+                Err(PasswordError::TooLong) => false,
+                Err(PasswordError::Busy) => return Err(Reason::Busy.into()),
+                Err(PasswordError::Failed | PasswordError::Parameters(_)) => return Err(Reason::Internal.into()),
+            },
         };
         if right {
             return Ok(());

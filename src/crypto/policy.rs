@@ -59,7 +59,7 @@ pub fn check_new_password(password: &str, user_inputs: &[&str]) -> Result<(), We
 
 const PRODUCT: &str = "portcullis";
 
-/// One password a line, lower case. Kept small on purpose: the online limits stop the rest.
+/// One password a line, lower case. Kept small on purpose: what is left has to be guessed online, a hash at a time.
 static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     include_str!("common_passwords.txt")
         .lines()

@@ -10,7 +10,10 @@ use crate::http::error::DocumentError;
 
 /// The keys that tokens of this server are verified with, those not yet in use included.
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, DocumentError> {
-    let catalog = app.store().catalog().await?;
-    let jwks = app.key_ring(&catalog)?.jwks(app.clock().now());
+    let ring = match app.store().catalog().await {
+        Ok(catalog) => app.key_ring(&catalog)?,
+        Err(error) => app.last_key_ring().ok_or(error)?,
+    };
+    let jwks = ring.jwks(app.clock().now());
     Ok(document::answer(&headers, "application/jwk-set+json", &jwks))
 }

@@ -15,7 +15,6 @@ use crate::protocol::scope::OFFLINE_ACCESS;
 use crate::store::{CodeOutcome, LoadedCode};
 use crate::time::Timestamp;
 use crate::tokens::access::Subject;
-use crate::tokens::audience;
 use crate::tokens::plan::{Order, TokenResponse, plan};
 
 /// The request.
@@ -71,7 +70,7 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &CodeRequest) -> Result<
     }
     let grant = &loaded.grant;
     let resources = granted_resources(&grant.resources, &request.resources)?;
-    let target = audience::resolve(&cx.catalog.apis, cx.client, cx.app.issuer(), &grant.scope, &resources)?;
+    let target = cx.target(&grant.scope, &resources)?;
     let order = Order {
         client: cx.client,
         subject: Subject::User {

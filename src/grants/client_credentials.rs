@@ -7,7 +7,6 @@ use crate::protocol::params::Params;
 use crate::protocol::resource;
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 use crate::tokens::access::Subject;
-use crate::tokens::audience;
 use crate::tokens::plan::{Order, TokenResponse, plan};
 
 /// The request.
@@ -31,7 +30,7 @@ pub(super) async fn exchange(
     request: &ClientCredentialsRequest,
 ) -> Result<TokenResponse, OAuthError> {
     let scope = decide(cx.client, request)?;
-    let target = audience::resolve(&cx.catalog.apis, cx.client, cx.app.issuer(), &scope, &request.resources)?;
+    let target = cx.target(&scope, &request.resources)?;
     let order = Order {
         client: cx.client,
         subject: Subject::Client,

@@ -12,6 +12,7 @@ use crate::protocol::params::Params;
 use crate::protocol::scope::Scope;
 use crate::store::Catalog;
 use crate::time::Timestamp;
+use crate::tokens::audience::{self, Target};
 use crate::tokens::plan::TokenResponse;
 
 pub use authorization_code::{CodeRequest, Decision as CodeDecision, decide as decide_code};
@@ -68,6 +69,18 @@ pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenRe
         GrantRequest::AuthorizationCode(request) => Box::pin(authorization_code::exchange(cx, &request)).await,
         GrantRequest::RefreshToken(request) => Box::pin(refresh_token::exchange(cx, &request)).await,
         GrantRequest::ClientCredentials(request) => client_credentials::exchange(cx, &request).await,
+    }
+}
+
+impl TokenCx<'_> {
+    /// The target of a token with `scope` at `resources`. A scope of which nothing is left there is an error: the client
+    /// asked for something, and an answer that leaves `scope` out would say that it got it (RFC 6749 §5.1).
+    fn target(&self, scope: &Scope, resources: &[String]) -> Result<Target, Reason> {
+        let lifetime = self.app.config().tokens.access_lifetime.as_secs();
+        let issuer = self.app.issuer();
+        let target = audience::resolve(&self.catalog.apis, self.client, issuer, scope, (resources, lifetime))?;
+        let lost = target.scope.is_empty() && !scope.is_empty();
+        if lost { Err(Reason::ScopeNotAllowed) } else { Ok(target) }
     }
 }
 

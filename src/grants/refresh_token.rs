@@ -12,7 +12,6 @@ use crate::protocol::scope::Scope;
 use crate::store::{LoadedRefreshToken, RefreshOutcome, Successor};
 use crate::time::Timestamp;
 use crate::tokens::access::Subject;
-use crate::tokens::audience;
 use crate::tokens::plan::{Order, TokenResponse, plan};
 
 /// The request.
@@ -91,7 +90,7 @@ async fn attempt(
     };
     let scope = narrowed_scope(&loaded.grant.scope, &cx.client.metadata.scope, request.scope.as_ref())?;
     let resources = granted_resources(&loaded.grant.resources, &request.resources)?;
-    let target = audience::resolve(&cx.catalog.apis, cx.client, cx.app.issuer(), &scope, &resources)?;
+    let target = cx.target(&scope, &resources)?;
     let order = Order {
         client: cx.client,
         subject: Subject::User {
@@ -178,9 +177,14 @@ fn decide_by_state(loaded: &LoadedRefreshToken, window: i64, now: Timestamp) -> 
 /// keeps its own scope (RFC 6749 §6).
 fn narrowed_scope(granted: &Scope, allowed: &Scope, requested: Option<&Scope>) -> Result<Scope, Reason> {
     let still = granted.filter(|token| allowed.contains(token));
-    match requested {
-        None => Ok(still),
-        Some(requested) if !granted.covers(requested) => Err(Reason::ScopeWidened),
-        Some(requested) => Ok(requested.filter(|token| still.contains(token))),
+    let scope = match requested {
+        None => still,
+        Some(requested) if !granted.covers(requested) => return Err(Reason::ScopeWidened),
+        Some(requested) => requested.filter(|token| still.contains(token)),
+    };
+    if scope.is_empty() {
+        Err(Reason::ScopeNotAllowed)
+    } else {
+        Ok(scope)
     }
 }

@@ -15,8 +15,12 @@ pub fn page() -> String {
     with_form_action("'self'")
 }
 
-/// For a page whose form may end at a client.
+/// For a page whose form may end at a client. A client on the web is let redirect further, to any https origin: its callback
+/// often does, as in front of a whole domain, and the browser would count that as part of the form.
 pub fn page_towards(redirect_uri: &RedirectUri) -> String {
+    if !redirect_uri.proves_no_identity() {
+        return with_form_action("'self' https:");
+    }
     match redirect_uri.csp_source() {
         Some(source) => with_form_action(&format!("'self' {source}")),
         None => page(),
@@ -26,7 +30,11 @@ pub fn page_towards(redirect_uri: &RedirectUri) -> String {
 /// For the page that posts an answer to a client: one known script, and nowhere else to go.
 pub fn form_post(redirect_uri: &RedirectUri, script: &str) -> String {
     let hash = STANDARD.encode(sha256(script.as_bytes()));
-    let source = redirect_uri.csp_source().unwrap_or_default();
+    let source = if redirect_uri.proves_no_identity() {
+        redirect_uri.csp_source().unwrap_or_default()
+    } else {
+        "https:".to_owned()
+    };
     format!(
         "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; img-src 'self'; form-action {source}; \
          base-uri 'none'; frame-ancestors 'none'"

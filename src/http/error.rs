@@ -59,6 +59,9 @@ impl IntoResponse for BearerError {
             return response;
         };
         let mut response = body(error);
+        if error.status() >= 500 {
+            return response;
+        }
         let challenge = format!(
             r#"Bearer realm="portcullis", error="{}", error_description="{}""#,
             error.code,
@@ -81,7 +84,8 @@ fn body(error: OAuthError) -> Response {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
+    // The rest of the body may still be on its way.
+    if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));

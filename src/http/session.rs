@@ -143,7 +143,11 @@ impl Browser {
             .insert(ENTRY, entry)
             .await
             .map_err(|error| unavailable(&error))?;
-        self.session.save().await.map_err(|error| unavailable(&error))?;
+        if let Err(error) = self.session.save().await {
+            // With nothing left in it the layer does not try again, which would end in an empty 500 in place of our answer.
+            self.session.clear().await;
+            return Err(unavailable(&error));
+        }
         self.entry = Some(entry);
         Ok(())
     }

@@ -14,10 +14,12 @@ const BREATH: Duration = Duration::from_millis(20);
 pub async fn run(app: App, stop: CancellationToken) {
     let interval = app.config().sweep.interval.as_duration();
     while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
-        match once(&app).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "expired rows swept"),
-            Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
+        // Each batch is a commit of its own, so stopping in the middle loses nothing.
+        match stop.run_until_cancelled(once(&app)).await {
+            None => return,
+            Some(Ok(0)) => {}
+            Some(Ok(rows)) => tracing::debug!(rows, "expired rows swept"),
+            Some(Err(error)) => tracing::warn!(%error, "sweeping failed; it is tried again"),
         }
     }
 }

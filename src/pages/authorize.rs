@@ -21,15 +21,16 @@ use crate::store::ClientLookup;
 /// The request in the query.
 pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Response {
     match Params::parse(query.unwrap_or_default().as_bytes()) {
-        Ok(params) => answer(cx, params).await,
+        Ok(params) => answer(cx, params, None).await,
         Err(reason) => cx.error(reason),
     }
 }
 
 /// The request in a form. A parameter that is in the query as well counts as sent twice.
 ///
-/// A form that another site posts comes without our cookie (`SameSite=Lax`), whoever is signed in. Such a request is asked
-/// again as a GET, which comes with it, instead of being mistaken for a new browser.
+/// A form that another site posts comes without our cookie (`SameSite=Lax`), whoever is signed in. Such a request, once found
+/// good, is asked again as a GET, which comes with it. To answer it here would be to mistake it for that of a new browser, and
+/// to give the browser a new cookie in place of the one it has.
 pub async fn post(
     State(app): State<App>,
     cx: PageCx,
@@ -42,22 +43,12 @@ pub async fn post(
         (Ok(in_query), Ok(in_body)) => in_query.join(in_body),
         (Err(reason), _) | (_, Err(reason)) => return cx.error(reason),
     };
-    let as_get = (!cx.browser.sent_cookie).then(|| params.to_query());
-    let href = cx.href(paths::AUTHORIZE);
-    let response = answer(cx, params).await;
-    match as_get {
-        Some(query) if goes_to_a_page_of_ours(&response) => respond::see_other(&format!("{href}?{query}")),
-        _ => response,
-    }
+    let as_get = (!cx.browser.sent_cookie).then(|| format!("{}?{}", cx.href(paths::AUTHORIZE), params.to_query()));
+    answer(cx, params, as_get).await
 }
 
-/// Whether an answer leads to one of our own pages rather than to the client.
-fn goes_to_a_page_of_ours(response: &Response) -> bool {
-    let location = response.headers().get(axum::http::header::LOCATION);
-    location.is_some_and(|location| location.as_bytes().starts_with(b"/"))
-}
-
-async fn answer(mut cx: PageCx, params: Params) -> Response {
+/// `elsewhere`: where a good request is asked again, if this is not the place to answer it.
+async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Response {
     let app = cx.app.clone();
     let assembled = match request::assemble(&app, params).await {
         Ok(assembled) => assembled,
@@ -82,6 +73,9 @@ async fn answer(mut cx: PageCx, params: Params) -> Response {
         Ok(request) => request,
         Err(error) => return tell(&cx, &callback, &assembled.client.client_id, error),
     };
+    if let Some(location) = elsewhere {
+        return respond::see_other(&location);
+    }
     let signed_in = sessions::current(&app, cx.browser.signed_in(), Some(&request.client_id), cx.now).await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,

@@ -95,19 +95,12 @@ async fn refuse(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Result
 
 async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Response, OAuthError> {
     let session = &signed_in.session;
-    let asked = journey
-        .waiting
-        .is_some_and(|waiting| waiting.progress.consented == Some(session.id));
-    let remember = asked.then(|| match &signed_in.consented {
-        Some(before) => before.union(&journey.request.scope),
-        None => journey.request.scope.clone(),
-    });
     let order = Issue {
         request: journey.request,
         session,
-        remember: remember.as_ref(),
-        interaction: journey.waiting.map(|waiting| waiting.id),
-        catalog: &journey.found.catalog,
+        consented: signed_in.consented.as_ref(),
+        waiting: journey.waiting,
+        found: journey.found,
         now: cx.now,
     };
     match issue(&cx.app, &order).await? {
@@ -194,7 +187,11 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
         .find_client(client_id)
         .await
         .map_err(|error| cx.error(OAuthError::from(error)))?;
-    let Some(client) = found.client.clone().filter(|client| client.is_enabled()) else {
+    let Some(client) = found
+        .client
+        .clone()
+        .filter(|client| interaction::may_go_on(&interaction.request, client))
+    else {
         return Err(unknown());
     };
     let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now)

@@ -11,6 +11,7 @@ use super::flow::{self, Waiting};
 use super::view::{Consent, Permission};
 use crate::accounts::consent::permissions;
 use crate::authorize::interaction;
+use crate::authorize::next_step::remembers_consent;
 use crate::http::session::Form;
 use crate::http::{csp, paths};
 use crate::model::interaction::Progress;
@@ -74,7 +75,7 @@ fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
                 scope: line.scope,
             })
             .collect(),
-        remembered: !(waiting.client.is_public() && request.redirect_uri.proves_no_identity()),
+        remembered: remembers_consent(&waiting.client, request),
         switch_href: cx.href(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id)),
     };
     html(StatusCode::OK, &page, &csp::page_towards(&request.redirect_uri))

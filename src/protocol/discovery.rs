@@ -80,8 +80,7 @@ const TOKEN_CLAIMS: &[&str] = &[
 ];
 
 impl Metadata {
-    /// The document of an issuer with these endpoints. `scopes` are those of OpenID Connect followed by those of the
-    /// registered APIs.
+    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of.
     pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>) -> Self {
         let scoped = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied());
         Self {

@@ -113,6 +113,7 @@ reasons! {
     // the request as such
     BodyNotForm => InvalidRequest, "body is not application/x-www-form-urlencoded";
     BodyTooLarge => InvalidRequest, "body is too large";
+    BodyTooSlow => InvalidRequest, "body did not arrive in time";
     ParameterMalformed => InvalidRequest, "a parameter is not valid percent-encoded UTF-8, or holds NUL";
     ParameterTooMany => InvalidRequest, "too many parameters";
     ParameterRepeated => InvalidRequest, "a parameter was sent more than once";
@@ -162,7 +163,8 @@ reasons! {
     ScopeWidened => InvalidScope, "scope goes beyond what was granted";
     ResourceMalformed => InvalidTarget, "resource is not an absolute URI without fragment";
     ResourceUnknown => InvalidTarget, "resource is not a registered API";
-    ResourceNotGranted => InvalidTarget, "resource was not part of the grant";
+    ResourceNotGranted => InvalidTarget, "resource was not granted, or has nothing to do with the scope";
+    ResourcesDisagree => InvalidTarget, "the APIs of the scope want different tokens: name one by resource";
     // what the person did, or would have to do
     Denied => AccessDenied, "the person denied the request";
     NotSignedIn => LoginRequired, "nobody is signed in";
@@ -216,9 +218,10 @@ pub struct OAuthError {
 }
 
 impl OAuthError {
-    /// The HTTP status of the answer: that of the code, save for a body that was not read (RFC 9110 §15.5.14).
+    /// The HTTP status of the answer: that of the code, save for a body that was not read (RFC 9110 §15.5.9, §15.5.14).
     pub const fn status(self) -> u16 {
         match self.reason {
+            Reason::BodyTooSlow => 408,
             Reason::BodyTooLarge => 413,
             _ => self.code.status(),
         }

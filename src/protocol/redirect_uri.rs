@@ -135,8 +135,12 @@ impl RedirectUri {
 
     /// What CSP `form-action` has to allow for an answer to this URI: its origin, or its scheme.
     pub fn csp_source(&self) -> Option<String> {
+        let url = Url::parse(&self.0).ok()?;
+        // A policy cannot name an IPv6 address (CSP3 §2.3.1): its scheme has to do.
+        let named = !matches!(url.host(), Some(Host::Ipv6(_)));
         self.origin()
-            .or_else(|| Url::parse(&self.0).ok().map(|url| format!("{}:", url.scheme())))
+            .filter(|_| named)
+            .or_else(|| Some(format!("{}:", url.scheme())))
     }
 
     /// Whether anybody's program on the machine could receive the answer: loopback and private schemes prove no identity

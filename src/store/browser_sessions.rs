@@ -6,15 +6,24 @@ use super::rows::{SessionRow, UserRow, session_columns, user_columns};
 use super::{Backend as _, Result, Store, in_transaction, on, rows, statements};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::grant::EndReason;
-use crate::model::user::User;
+use crate::model::user::{PasswordHash, User};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 
-statements! {
-    INSERT_SESSION = "INSERT INTO browser_session
+macro_rules! insert_session {
+    () => {
+        "INSERT INTO browser_session
         (id, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, user_agent)
-        SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8 FROM users WHERE id = $2 AND disabled_at IS NULL";
+        SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8 FROM users
+        WHERE id = $2 AND disabled_at IS NULL AND (CAST($9 AS TEXT) IS NULL OR password_hash = $9)"
+    };
+}
+
+statements! {
+    // Only for the password that was verified: a sign-in that was under way when the password changed does not outlive it.
+    // On Postgres the user's row is locked as well, so that a change that is not committed yet is waited for and seen.
+    INSERT_SESSION = concat!(insert_session!(), " FOR SHARE"), insert_session!();
     REAUTHENTICATE = "UPDATE browser_session SET auth_time = $2, last_seen_at = $2
         WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
     TOUCH_SESSION = "UPDATE browser_session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
@@ -51,8 +60,13 @@ struct SignedInRow {
 }
 
 impl Store {
-    /// Stores a sign-in. `false`: the user was disabled or deleted in the meantime, and nobody is signed in.
-    pub async fn insert_browser_session(&self, session: &BrowserSession) -> Result<bool> {
+    /// Stores a sign-in that rests on the password behind `verified`. `false`: the user was disabled or deleted, or has another
+    /// password by now, and nobody is signed in.
+    pub async fn insert_browser_session(
+        &self,
+        session: &BrowserSession,
+        verified: Option<&PasswordHash>,
+    ) -> Result<bool> {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&INSERT_SESSION))
                 .bind(session.id.0)
@@ -63,6 +77,7 @@ impl Store {
                 .bind(session.created_at.0)
                 .bind(session.expires_at.0)
                 .bind(session.user_agent.as_deref())
+                .bind(verified.map(|hash| hash.0.as_str()))
                 .execute(db)
                 .await?
                 .rows_affected()

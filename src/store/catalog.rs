@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use super::sqlite::CommitMark;
-use super::{Backend as _, Db, Result, Store, on, statements};
+use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
 use crate::model::api::Api;
 use crate::model::client::Client;
 use crate::model::signing_key::SigningKey;
@@ -69,7 +69,14 @@ impl Store {
                 });
             }
         }
-        let (version, client) = self.read_client(id).await?;
+        let (version, client) = match self.read_client(id).await {
+            // One damaged row must not answer for the server: this client is refused like an unknown one.
+            Err(StoreError::Corrupt(what)) => {
+                tracing::error!(client_id = id.as_str(), what, "a client's row cannot be read");
+                (self.version().await?, None)
+            }
+            read => read?,
+        };
         let client = client.map(Arc::new);
         self.cache.remember(version, mark, client.as_ref());
         Ok(ClientLookup {
@@ -150,10 +157,8 @@ impl Cache {
 
     fn remember(&self, version: i64, mark: Option<CommitMark>, client: Option<&Arc<Client>>) {
         let Ok(mut known) = self.0.write() else { return };
-        if known.version > version {
-            return;
-        }
-        if known.version < version {
+        // Not only when it grows: a database restored from a backup counts from an older number again.
+        if known.version != version {
             *known = Known {
                 version,
                 ..Known::default()
@@ -167,7 +172,7 @@ impl Cache {
 
     fn remember_catalog(&self, catalog: &Arc<Catalog>) {
         let Ok(mut known) = self.0.write() else { return };
-        if known.version <= catalog.version {
+        if known.version == catalog.version {
             known.catalog = Some(catalog.clone());
         }
     }

@@ -49,7 +49,7 @@ statements! {
     // Every write on a client's secrets takes this row first, so that two rotations cannot pass each other.
     LOCK_CLIENT = "UPDATE client SET updated_at = $2 WHERE client_id = $1";
     END_OLDER_SECRETS = "DELETE FROM client_secret WHERE client_id = $1 AND id <> $2";
-    EXPIRE_SECRET = "UPDATE client_secret SET expires_at = $2 WHERE id = $1";
+    EXPIRE_SECRET = "UPDATE client_secret SET expires_at = $2 WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
     DELETE_SECRETS = "DELETE FROM client_secret WHERE client_id = $1";
     INSERT_ORIGIN = "INSERT INTO client_origin (origin, client_id) VALUES ($1, $2)";
     DELETE_ORIGINS = "DELETE FROM client_origin WHERE client_id = $1";

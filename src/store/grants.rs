@@ -35,7 +35,7 @@ statements! {
         FROM code k JOIN grants g ON g.id = k.grant_id JOIN users u ON u.id = g.user_id
         WHERE k.digest = $1");
     FAIL_PROOF = "UPDATE code SET failed_proofs = failed_proofs + 1 WHERE digest = $1";
-    CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL";
+    CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL AND failed_proofs < 3";
 }
 
 /// A grant about to be given, with what goes with it in the same commit.

@@ -1,7 +1,7 @@
 //! Migrations: embedded, numbered alike for both databases, run under a lock.
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
 
@@ -33,7 +33,7 @@ impl Store {
     /// Brings the schema up to date. Two nodes at once: the second waits, then finds nothing to do.
     pub async fn migrate(&self) -> Result<()> {
         let outcome = match &self.db {
-            Db::Postgres(pool) => POSTGRES.run(pool).await,
+            Db::Postgres(pool) => migrate_postgres(pool).await,
             Db::Sqlite(pools) => migrate_sqlite(&pools.writer).await,
         };
         outcome.map_err(|error| explain(&error))
@@ -42,12 +42,16 @@ impl Store {
     /// Compares the schema with what this binary knows. An older binary over a newer schema is an error.
     pub async fn migration_state(&self) -> Result<MigrationState> {
         let migrator = if self.is_embedded() { &SQLITE } else { &POSTGRES };
-        let known: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
+        let known: Vec<_> = migrator.iter().collect();
         let applied = self.applied_migrations().await?;
-        if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
-            return Err(StoreError::Schema(format!(
-                "the database is at migration {newer}, which this binary does not know: run a newer portcullis"
-            )));
+        for (version, checksum) in &applied {
+            match known.iter().find(|migration| migration.version == *version) {
+                None => return Err(explain(&MigrateError::VersionMissing(*version))),
+                Some(migration) if migration.checksum.as_ref() != checksum => {
+                    return Err(explain(&MigrateError::VersionMismatch(*version)));
+                }
+                Some(_) => {}
+            }
         }
         match known.len() - applied.len() {
             0 => Ok(MigrationState::Current),
@@ -55,7 +59,7 @@ impl Store {
         }
     }
 
-    async fn applied_migrations(&self) -> Result<Vec<i64>> {
+    async fn applied_migrations(&self) -> Result<Vec<(i64, Vec<u8>)>> {
         let exists: i64 = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&HAS_MIGRATIONS)).fetch_one(db).await?
         })?;
@@ -63,9 +67,20 @@ impl Store {
             return Ok(Vec::new());
         }
         // Not among the statements that a test prepares: the table is sqlx's own.
-        let read = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-        on!(self.reader(), |db| sqlx::query_scalar(read).fetch_all(db).await?)
+        let read = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+        on!(self.reader(), |db| sqlx::query_as(read).fetch_all(db).await?)
     }
+}
+
+/// On a connection without the time limits of requests: a node waits here for another that migrates, and an index on a large
+/// table takes its time. The connection is closed afterwards, so that its limits are nobody else's.
+async fn migrate_postgres(pool: &PgPool) -> std::result::Result<(), MigrateError> {
+    let mut connection = pool.acquire().await?.detach();
+    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+        .execute(&mut connection)
+        .await?;
+    POSTGRES.run_direct(None, &mut connection, false).await?;
+    Ok(connection.close().await?)
 }
 
 /// In one transaction that takes the write lock first: sqlx locks nothing here, and two processes that start at the same

@@ -46,8 +46,14 @@ pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
 // `IS NOT NULL` gives Postgres no type to infer, hence the casts: a statement says by itself what it takes.
 statements! {
     // Claims the code and stores what it buys in one statement: all of it happens, or none.
-    REDEEM_CODE = "WITH claimed AS (
-            UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL RETURNING grant_id
+    // The grant is held first: whoever deletes it takes grant and code in that order too, and in the other order the two
+    // would wait for each other.
+    REDEEM_CODE = "WITH held AS (
+            SELECT g.id FROM grants g JOIN code k ON k.grant_id = g.id WHERE k.digest = $1 FOR KEY SHARE OF g
+        ), claimed AS (
+            UPDATE code SET redeemed_at = $2 FROM held
+            WHERE code.digest = $1 AND code.grant_id = held.id AND code.redeemed_at IS NULL AND code.failed_proofs < 3
+            RETURNING code.grant_id
         ), refresh AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
             SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
@@ -57,11 +63,13 @@ statements! {
         )
         SELECT count(*) FROM claimed",
         "SELECT 0";
-    // Spends the live leaf and issues its successor in one statement.
-    ROTATE_REFRESH_TOKEN = "WITH spent AS (
-            UPDATE refresh_token SET spent_at = $2
-            WHERE digest = $1 AND spent_at IS NULL AND replaced_at IS NULL
-            RETURNING grant_id, generation
+    // Spends the live leaf and issues its successor in one statement, holding the grant first as above.
+    ROTATE_REFRESH_TOKEN = "WITH held AS (
+            SELECT g.id FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE r.digest = $1 FOR KEY SHARE OF g
+        ), spent AS (
+            UPDATE refresh_token t SET spent_at = $2 FROM held
+            WHERE t.digest = $1 AND t.grant_id = held.id AND t.spent_at IS NULL AND t.replaced_at IS NULL
+            RETURNING t.grant_id, t.generation
         ), successor AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
             SELECT $3, grant_id, generation + 1, $2, $4 FROM spent

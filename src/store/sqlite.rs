@@ -35,9 +35,11 @@ impl Pools {
 /// Opens the file, and makes it when `options.create` allows.
 pub(super) async fn open(path: &str, options: &StoreOptions) -> Result<Pools> {
     let path = PathBuf::from(path.split('?').next().unwrap_or_default());
-    if !options.create && !path.exists() {
+    // SQLite takes a file of no bytes for a new database; here it is one that was lost.
+    if !options.create && path.metadata().map_or(0, |meta| meta.len()) == 0 {
+        let what = if path.exists() { "is empty" } else { "does not exist" };
         return Err(StoreError::File(format!(
-            "the database file {} does not exist: restore it, or create a new one with `portcullis migrate`",
+            "the database file {} {what}: restore it, or create a new one with `portcullis migrate`",
             path.display()
         )));
     }

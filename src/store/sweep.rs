@@ -27,11 +27,18 @@ statements! {
     SWEEP_INTERACTIONS = sweep!("interaction", "id", "expires_at <= $1");
     SWEEP_ACCESS_TOKENS = sweep!("access_token", "digest", "expires_at <= $1");
     SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1");
-    // A code that nobody redeemed in time takes the grant along that it was to buy.
+    // A code that nobody redeemed takes the grant along that it was to buy, ten minutes after its end: by then a redemption
+    // that was under way at that moment is over.
     SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
-            SELECT grant_id FROM code WHERE redeemed_at IS NULL AND expires_at <= $1 LIMIT $2)";
-    // With a grant go its codes, refresh tokens and access tokens: spent markers live exactly as long as their family.
-    SWEEP_GRANTS = sweep!("grants", "id", "expires_at <= $1");
+            SELECT grant_id FROM code WHERE redeemed_at IS NULL AND expires_at <= $1 - 600 LIMIT $2)";
+    // A family's spent tokens go first, in batches of their own: one grant may have tens of thousands. They live exactly as
+    // long as their family.
+    SWEEP_REFRESH_TOKENS = "DELETE FROM refresh_token WHERE digest IN (
+            SELECT r.digest FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE g.expires_at <= $1 LIMIT $2)";
+    // With a grant go its code and access tokens.
+    SWEEP_GRANTS = "DELETE FROM grants WHERE id IN (
+            SELECT g.id FROM grants g WHERE g.expires_at <= $1
+            AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
 }
 
@@ -42,6 +49,7 @@ const ORDER: &[&Statement] = &[
     &SWEEP_ACCESS_TOKENS,
     &SWEEP_REVOKED_JWTS,
     &SWEEP_UNREDEEMED,
+    &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
 ];

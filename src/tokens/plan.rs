@@ -70,7 +70,7 @@ pub struct Order<'a> {
 pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan, OAuthError> {
     let ring = app.key_ring(catalog)?;
     let settings = &app.config().tokens;
-    let lifetime = order.target.lifetime.unwrap_or(settings.access_lifetime.as_secs());
+    let lifetime = order.target.lifetime;
     let mint = access::Mint {
         issuer: app.issuer(),
         client: order.client,
@@ -109,7 +109,8 @@ pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan,
     Ok(TokenPlan { response, stored })
 }
 
-/// An ID token comes with `openid`, for people only.
+/// An ID token comes with `openid`, for people only. What counts is the scope of this answer: a refresh may have narrowed
+/// it, or the client may have lost `openid` since.
 fn sign_id_token(
     app: &App,
     ring: &KeyRing,
@@ -119,7 +120,7 @@ fn sign_id_token(
     let Subject::User { grant, .. } = order.subject else {
         return Ok(None);
     };
-    if !grant.scope.contains(OPENID) {
+    if !order.target.scope.contains(OPENID) {
         return Ok(None);
     }
     let mint = id_token::Mint {

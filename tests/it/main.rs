@@ -10,8 +10,12 @@
 )]
 
 mod architecture;
+mod conformance_shape;
+mod openidconnect_client;
 mod query_budget;
 mod races;
+mod races_people;
+mod rows;
 mod smoke;
 mod store;
 mod support;

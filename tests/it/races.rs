@@ -101,16 +101,68 @@ both_stores! {
         }
     }
 
+    /// With offline access the redemption refers to the grant that is being deleted.
     async fn rc_05_sweeping_away_a_grant_while_its_code_is_redeemed(db: TestDb) {
         let (server, other, client) = two_nodes(TestServer::new(db).await).await;
-        for _ in 0..10 {
-            let (code, request) = server.code(&client, "openid").await;
+        let the_end = server.app.clock().now().plus(365 * 86_400);
+        for round in 0..30 {
+            let (code, request) = server.code(&client, SCOPE).await;
             let redeem = server.redeem(&client, &code, &request).into_future();
-            let the_end = server.app.clock().now().plus(86_400);
-            let (answer, swept) = tokio::join!(redeem, other.store().sweep(the_end, 100));
+            let sweep = async {
+                for _ in 0..round % 10 {
+                    tokio::task::yield_now().await;
+                }
+                other.store().sweep(the_end, 100).await
+            };
+            let (answer, swept) = tokio::join!(redeem, sweep);
             swept.unwrap();
             successes(&[answer]);
             server.redeem(&client, &code, &request).await.expect_error(400, "invalid_grant");
+        }
+    }
+
+    async fn rc_05_sweeping_away_a_grant_while_it_is_refreshed(db: TestDb) {
+        let (server, other, client) = two_nodes(TestServer::new(db).await).await;
+        let the_end = server.app.clock().now().plus(365 * 86_400);
+        for _ in 0..20 {
+            let tokens = server.code_flow(&client, SCOPE).await;
+            let refresh = server.refresh(&client, tokens.refresh()).into_future();
+            let (answer, swept) = tokio::join!(refresh, other.store().sweep(the_end, 100));
+            swept.unwrap();
+            successes(&[answer]);
+            server.refresh(&client, tokens.refresh()).await.expect_error(400, "invalid_grant");
+        }
+    }
+
+    async fn rc_05_sweeping_on_two_nodes(db: TestDb) {
+        let (server, other, _) = two_nodes(TestServer::new(db).await).await;
+        let now = server.app.clock().now();
+        for number in 0..200 {
+            server.store().revoke_jwt(&format!("jti-{number}"), now).await.unwrap();
+        }
+        let (one, two) = tokio::join!(server.store().sweep(now, 1000), other.store().sweep(now, 1000));
+        assert_eq!(one.unwrap().rows + two.unwrap().rows, 200);
+    }
+
+    async fn rc_10_deleting_a_client_that_meets_its_requests(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let other = server.second_node().await;
+        for round in 0..10 {
+            let client = server.add_client(ClientSpec::web(&format!("app-{round}"))).await;
+            let tokens = server.code_flow(&client, SCOPE).await;
+            let (code, request) = server.code(&client, SCOPE).await;
+            let refresh = server.refresh(&client, tokens.refresh()).into_future();
+            let redeem = server.redeem(&client, &code, &request).into_future();
+            let id = client.client_id();
+            let (refreshed, redeemed, deleted) = tokio::join!(refresh, redeem, other.store().delete_client(&id));
+            assert_eq!(deleted.unwrap(), ClientWrite::Done);
+            for answer in [refreshed, redeemed] {
+                assert!([200, 400, 401].contains(&answer.status.as_u16()), "{}", answer.text());
+                for tokens in given(vec![answer]) {
+                    server.userinfo(&tokens.access).await.expect_error(401, "invalid_token");
+                }
+            }
+            server.refresh(&client, tokens.refresh()).await.expect_error(401, "invalid_client");
         }
     }
 

@@ -51,7 +51,8 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     /// The current moment.
     pub now: Timestamp,
-    /// Tolerated clock difference; never more than [`LEEWAY_SECONDS`].
+    /// How long past its `exp` a token is still taken; never more than [`LEEWAY_SECONDS`]. A token from the near future is
+    /// always taken within that bound: the node that issued it may have the faster clock.
     pub leeway_seconds: i64,
     /// Accept a token past its `exp`, as for `id_token_hint`. Its key must still be published.
     pub allow_expired: bool,
@@ -236,7 +237,7 @@ fn check_dates(claims: &JsonObject, expected: &Expected<'_>) -> Result<(), JwtEr
     if !expected.allow_expired && exp.saturating_add(leeway) <= now {
         return Err(JwtError::Expired);
     }
-    if iat.max(nbf) > now.saturating_add(leeway) {
+    if iat.max(nbf) > now.saturating_add(LEEWAY_SECONDS) {
         return Err(JwtError::NotYetValid);
     }
     Ok(())

@@ -448,9 +448,13 @@ fn jw_12_the_leeway_is_bounded_and_the_limits_are_exact() {
         "more leeway is not to be had"
     );
     assert_eq!(at(100, i64::MIN), Err(JwtError::Expired));
-    assert_eq!(at(-1, 0), Err(JwtError::NotYetValid));
-    assert_eq!(at(-LEEWAY_SECONDS, LEEWAY_SECONDS), Ok(()));
-    let later = signed_with_claims(&json!({"nbf": NOW + 1}));
+    for leeway in [0, LEEWAY_SECONDS, i64::MAX] {
+        assert_eq!(at(-LEEWAY_SECONDS, leeway), Ok(()), "issued by a faster clock");
+        assert_eq!(at(-LEEWAY_SECONDS - 1, leeway), Err(JwtError::NotYetValid));
+    }
+    let later = signed_with_claims(&json!({"nbf": NOW + LEEWAY_SECONDS}));
+    assert_eq!(check(&later), Ok(()));
+    let later = signed_with_claims(&json!({"nbf": NOW + LEEWAY_SECONDS + 1}));
     assert_eq!(check(&later), Err(JwtError::NotYetValid));
 }
 

@@ -23,7 +23,8 @@ impl FromRequest<App> for Bearer {
     async fn from_request(request: Request, app: &App) -> Result<Self, BearerError> {
         let (parts, body) = request.into_parts();
         let in_header = from_header(&parts.headers)?;
-        let has_form = parts.method == Method::POST && parts.headers.contains_key(header::CONTENT_TYPE);
+        // Only a form can present a token (RFC 6750 §2.2); any other body says nothing about it.
+        let has_form = parts.method == Method::POST && form::is_form(&parts.headers);
         let in_body = if has_form {
             let params = form::read(&parts.headers, body, app.config().server.max_body).await?;
             params.get("access_token")?.map(str::to_owned)

@@ -1,13 +1,28 @@
 //! Form bodies.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
 
 use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 
+/// How long a body may take. Forms are small; whoever sends one byte now and then only wants to hold the connection.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 /// Reads a body of `application/x-www-form-urlencoded`, of at most `limit` bytes.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Params, Reason> {
+    in_time(DEADLINE, read_patiently(headers, body, limit)).await
+}
+
+async fn in_time<T>(deadline: Duration, reading: impl Future<Output = Result<T, Reason>>) -> Result<T, Reason> {
+    tokio::time::timeout(deadline, reading)
+        .await
+        .unwrap_or(Err(Reason::BodyTooSlow))
+}
+
+async fn read_patiently(headers: &HeaderMap, body: Body, limit: usize) -> Result<Params, Reason> {
     if !is_form(headers) {
         return Err(Reason::BodyNotForm);
     }
@@ -22,7 +37,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Param
 }
 
 /// The media type, once, with no charset but UTF-8 and no content coding.
-fn is_form(headers: &HeaderMap) -> bool {
+pub fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;
@@ -37,4 +52,17 @@ fn is_form(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         && parameters_fit
         && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_is_given_up() {
+        let never = std::future::pending::<Result<Params, Reason>>();
+        assert_eq!(in_time(Duration::from_millis(1), never).await, Err(Reason::BodyTooSlow));
+        let status = crate::protocol::error::OAuthError::from(Reason::BodyTooSlow).status();
+        assert_eq!(status, 408);
+    }
 }

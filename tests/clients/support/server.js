@@ -14,7 +14,7 @@ const STOP_MS = 10_000;
 
 /**
  * A demo server: a fresh SQLite file, one user, the clients `web`, `service` and `device`.
- * Resolves to what `portcullis demo --json` printed, and `stop()`.
+ * Resolves to what `portcullis demo --json` printed, the folder of its `data`, and `stop()`.
  */
 export async function startDemo() {
   const data = await mkdtemp(join(tmpdir(), 'portcullis-demo-'));
@@ -27,7 +27,7 @@ export async function startDemo() {
     await rm(data, { recursive: true, force: true });
   };
   try {
-    return { ...JSON.parse(await firstLine(child)), stop };
+    return { ...JSON.parse(await firstLine(child)), data, stop };
   } catch (error) {
     await stop();
     throw new Error(`the demo server did not start: ${error.message}\n${child.log()}`);

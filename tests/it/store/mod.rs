@@ -37,7 +37,7 @@ impl World {
         let alice = server.add_user("alice").await;
         let client = server.add_client(ClientSpec::web("shop")).await;
         let session = session_of(&server, &alice);
-        assert!(server.store().insert_browser_session(&session).await.unwrap());
+        assert!(server.store().insert_browser_session(&session, None).await.unwrap());
         Self {
             server,
             alice,

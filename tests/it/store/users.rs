@@ -86,7 +86,7 @@ both_stores! {
             let (store, id) = (world.store(), world.alice.id);
             assert_eq!(store.disable_user(id, world.now()).await.unwrap(), UserWrite::Done);
             assert!(!world.stored_alice().await.is_enabled());
-            assert!(!store.insert_browser_session(&session_of(&world.server, &world.alice)).await.unwrap());
+            assert!(!store.insert_browser_session(&session_of(&world.server, &world.alice), None).await.unwrap());
             assert_eq!(store.enable_user(id).await.unwrap(), UserWrite::Done);
         });
         assert_eq!(end.await, (false, Some(EndReason::Account)));

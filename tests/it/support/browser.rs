@@ -279,7 +279,7 @@ impl Browser {
             let response = request.await;
             self.keep_cookies(&response);
             if !response.status.is_redirection() {
-                return self.arrive(path, response);
+                return self.arrive(&path, response);
             }
             let location = response.location().to_owned();
             if !location.starts_with('/') {
@@ -292,7 +292,7 @@ impl Browser {
     }
 
     /// A page whose form goes elsewhere is an answer by `form_post`.
-    fn arrive(&mut self, path: String, response: TestResponse) -> Landed {
+    fn arrive(&mut self, path: &str, response: TestResponse) -> Landed {
         if let Some(form) = html::form(response.text()).filter(|form| !form.action.starts_with('/')) {
             return Landed::Callback(Callback {
                 uri: form.action,

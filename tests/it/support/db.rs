@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use portcullis::config::Secret;
 use portcullis::store::{Store, StoreError, StoreOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -23,6 +23,41 @@ const CONNECTIONS: u32 = 10;
 enum Kind {
     Sqlite { _directory: TempDir },
     Postgres { name: String },
+}
+
+/// A connection of either kind.
+pub enum AnyConnection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl AnyConnection {
+    /// Runs a statement without parameters. Returns the rows that it changed.
+    pub async fn run(&mut self, statement: &str) -> u64 {
+        let statement = AssertSqlSafe(statement.to_owned());
+        match self {
+            Self::Postgres(connection) => connection.execute(statement).await.unwrap().rows_affected(),
+            Self::Sqlite(connection) => connection.execute(statement).await.unwrap().rows_affected(),
+        }
+    }
+
+    /// The one number that a query answers.
+    pub async fn number(&mut self, query: &str) -> i64 {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Postgres(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+            Self::Sqlite(connection) => sqlx::query_scalar(query).fetch_one(connection).await.unwrap(),
+        }
+    }
+
+    /// The one column of text that a query answers.
+    pub async fn texts(&mut self, query: &str) -> Vec<String> {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Postgres(connection) => sqlx::query_scalar(query).fetch_all(connection).await.unwrap(),
+            Self::Sqlite(connection) => sqlx::query_scalar(query).fetch_all(connection).await.unwrap(),
+        }
+    }
 }
 
 /// Makes two tests of one: `name::sqlite` and `name::postgres`.
@@ -128,6 +163,28 @@ impl TestDb {
     pub async fn try_open(url: &str, create: bool) -> Result<Store, StoreError> {
         open(url, create, CONNECTIONS).await
     }
+
+    /// A store over `url`, which leads to this database, with few connections that nobody waits for long: one second for a
+    /// connection and one for a statement.
+    pub async fn open_impatient(url: &str, max_connections: u32) -> Store {
+        let options = StoreOptions {
+            url: Secret::new(url.to_owned()),
+            max_connections,
+            acquire_timeout: 1,
+            statement_timeout: 1,
+            create: false,
+        };
+        Store::open(&options).await.unwrap()
+    }
+
+    /// A connection past the server, for what the server would never do.
+    pub async fn raw(&self) -> AnyConnection {
+        if self.is_postgres() {
+            AnyConnection::Postgres(PgConnection::connect(&self.url).await.unwrap())
+        } else {
+            AnyConnection::Sqlite(SqliteConnection::connect(&self.url).await.unwrap())
+        }
+    }
 }
 
 async fn open(url: &str, create: bool, max_connections: u32) -> Result<Store, StoreError> {
@@ -146,13 +203,11 @@ impl Drop for TestDb {
     fn drop(&mut self) {
         let Kind::Postgres { name } = &self.kind else { return };
         let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let dropped = std::thread::spawn(move || {
+        let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(admin(&statement));
         });
-        if dropped.join().is_err() {
-            eprintln!("the database {name} was not dropped");
-        }
+        dropping.join().unwrap_or_default();
     }
 }
 

@@ -44,6 +44,12 @@ impl TestRequest {
         self
     }
 
+    /// Without a header that was added before.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
     /// Client authentication in the header, both halves form-encoded (RFC 6749 §2.3.1).
     pub fn basic(self, id: &str, secret: &str) -> Self {
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();

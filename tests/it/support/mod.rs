@@ -6,6 +6,8 @@ mod db;
 mod fixtures;
 mod html;
 mod http;
+pub mod process;
+mod proxy;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
@@ -13,4 +15,5 @@ pub use db::TestDb;
 pub(crate) use db::both_stores;
 pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
 pub use http::{TestRequest, TestResponse};
+pub use proxy::Wire;
 pub use server::{TestServer, seconds};

@@ -76,8 +76,28 @@ impl TestServer {
         Self::node(self.db.clone(), self.app.config().clone(), self.app.clock().clone()).await
     }
 
+    /// Another node over `store`, with changed settings: behind a wire that can be cut, or with little patience.
+    pub fn over(&self, store: Store, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.app.config().clone();
+        change(&mut config);
+        Self::with_store(self.db.clone(), store, config, self.app.clock().clone())
+    }
+
+    /// The same node, its requests answered by `router`.
+    pub fn through(&self, router: Router) -> Self {
+        Self(Arc::new(Node {
+            app: self.app.clone(),
+            router,
+            db: self.db.clone(),
+        }))
+    }
+
     async fn node(db: Arc<TestDb>, config: Config, clock: Clock) -> Self {
         let store = db.open().await;
+        Self::with_store(db, store, config, clock)
+    }
+
+    fn with_store(db: Arc<TestDb>, store: Store, config: Config, clock: Clock) -> Self {
         let app = App::new(config, store, clock, master_key()).unwrap();
         let router = router(&app);
         Self(Arc::new(Node { app, router, db }))
