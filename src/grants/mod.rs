@@ -62,11 +62,12 @@ pub fn parse(params: &Params, client: &Client) -> Result<GrantRequest, Reason> {
     }
 }
 
-/// Answers a token request.
+/// Answers a token request. The grants that work on the database are boxed: their futures are large, and a machine's token
+/// would carry room for them.
 pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenResponse, OAuthError> {
     match request {
-        GrantRequest::AuthorizationCode(request) => authorization_code::exchange(cx, &request).await,
-        GrantRequest::RefreshToken(request) => refresh_token::exchange(cx, &request).await,
+        GrantRequest::AuthorizationCode(request) => Box::pin(authorization_code::exchange(cx, &request)).await,
+        GrantRequest::RefreshToken(request) => Box::pin(refresh_token::exchange(cx, &request)).await,
         GrantRequest::ClientCredentials(request) => client_credentials::exchange(cx, &request).await,
     }
 }

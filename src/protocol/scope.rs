@@ -1,6 +1,6 @@
 //! `scope` (RFC 6749 §3.3): a set of case-sensitive tokens, in the order in which they were asked.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::Reason;
 
@@ -13,8 +13,8 @@ pub const OPENID_SCOPES: &[&str] = &[OPENID, "profile", "email", "address", "pho
 
 /// A parsed scope. Small by construction: at most [`Scope::MAX_TOKENS`] tokens in [`Scope::MAX_LEN`] bytes, so the
 /// quadratic set operations below stay cheap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Scope(Vec<Box<str>>);
 
 impl Scope {
@@ -113,8 +113,8 @@ impl TryFrom<String> for Scope {
     }
 }
 
-impl From<Scope> for String {
-    fn from(scope: Scope) -> Self {
-        scope.to_string()
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

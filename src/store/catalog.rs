@@ -56,6 +56,9 @@ impl Store {
     /// The client and the current catalog: at most one round trip while nothing has changed.
     pub async fn find_client(&self, id: &ClientId) -> Result<ClientLookup> {
         let mark = self.commit_mark();
+        if let Some(found) = self.cache.lookup(mark, id) {
+            return Ok(found);
+        }
         if mark.is_some() {
             let version = self.current_version(mark).await?;
             let catalog = self.catalog_at(version).await?;
@@ -129,6 +132,14 @@ impl Store {
 
 /// A poisoned lock means that a thread died while holding it; the cache is then passed over, never trusted.
 impl Cache {
+    /// Everything that a request asks for while nothing was written, under one lock.
+    fn lookup(&self, mark: Option<CommitMark>, id: &ClientId) -> Option<ClientLookup> {
+        let known = self.0.read().ok()?;
+        let catalog = known.catalog.clone().filter(|catalog| catalog.version == known.version)?;
+        let client = known.clients.get(id).cloned()?;
+        (mark.is_some() && known.mark == mark).then_some(ClientLookup { client: Some(client), catalog })
+    }
+
     fn version_at(&self, mark: Option<CommitMark>) -> Option<i64> {
         let known = self.0.read().ok()?;
         (mark.is_some() && known.mark == mark).then_some(known.version)

@@ -1,5 +1,7 @@
 //! Setting up the log.
 
+use std::io::IsTerminal as _;
+
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -34,7 +36,9 @@ pub enum InitError {
 /// sessions their ids. Only our own code is known to keep secrets to itself at every level.
 pub fn init(log: &LogConfig) -> Result<(), InitError> {
     let filter = parse_filter(&log.level)?.and(filter_fn(keeps_values_to_itself));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let layer = match log.format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
