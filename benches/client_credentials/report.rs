@@ -182,15 +182,22 @@ pub fn print(report: &Report) {
     row("Latency p99, ms", &|one| {
         format!("{:.2}", one.median(|round| millis(round.p99)))
     });
-    let mebibytes = |kib: u64| format!("{:.1}", kib as f64 / 1024.0);
-    let resident = |kib: u64| format!("{} {}", mebibytes(kib), verdict(kib < RESIDENT_BAR_KIB));
     let bar = RESIDENT_BAR_KIB / 1024;
     row(&format!("Resident after these rounds, MiB (bar: < {bar})"), &|one| {
-        one.judged(
-            mebibytes(one.resident_kib_after_load),
-            one.resident_kib_after_load < RESIDENT_BAR_KIB,
-        )
+        let kib = one.resident_kib_after_load;
+        one.judged(mebibytes(kib), kib < RESIDENT_BAR_KIB)
     });
+    print_start_and_memory(weighed, cold_starts);
+}
+
+fn mebibytes(kib: u64) -> String {
+    format!("{:.1}", kib as f64 / 1024.0)
+}
+
+/// The rows that concern our server alone.
+fn print_start_and_memory(weighed: &Weighed, cold_starts: &[Duration]) {
+    let bar = RESIDENT_BAR_KIB / 1024;
+    let resident = |kib: u64| format!("{} {}", mebibytes(kib), verdict(kib < RESIDENT_BAR_KIB));
     println!(
         "| Resident when started on an existing database, MiB | | {} | |",
         resident(weighed.started_kib)

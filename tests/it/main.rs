@@ -8,6 +8,10 @@
     clippy::expect_used,
     reason = "in a test a panic is the report, and helpers outside of test functions are part of tests here"
 )]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a table of cases is one function, however many there are"
+)]
 
 mod architecture;
 mod conformance_shape;

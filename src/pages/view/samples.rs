@@ -26,10 +26,6 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     pages
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "only a failing `Display` could fail, and the pages show strings alone"
-)]
 fn render<T: Template>(name: &'static str, samples: &[T], pages: &mut Vec<(&'static str, String)>) {
     pages.extend(
         samples
