@@ -53,7 +53,6 @@ pub fn render(app: &App, reference: &str, error: PageError) -> Response {
         message: words.message.to_owned(),
         developer_hint: words.hint.map(str::to_owned),
         reference: reference.to_owned(),
-        retry_href: None,
     };
     let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = cx::html(status, &page, &csp::page());

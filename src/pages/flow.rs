@@ -232,7 +232,6 @@ impl Waiting {
             name: self.client.metadata.name.clone(),
             host: (!redirect_uri.proves_no_identity()).then(|| redirect_uri.display_host()),
             logo_href: self.client.has_logo.then(|| cx.href(&logo)),
-            verified: true,
         }
     }
 }

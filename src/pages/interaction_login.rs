@@ -86,9 +86,8 @@ fn show(cx: &PageCx, waiting: &Waiting, error: Option<LoginError>, typed: Option
             .form_token(&cx.app, Form::Login(Some(waiting.interaction.id))),
         app: Some(waiting.app_view(cx)),
         username: username.to_owned(),
-        reauth: false,
+        reauth: waiting.signed_in.is_some(),
         error,
-        switch_href: None,
     };
     let status = error.map_or(StatusCode::OK, LoginError::status);
     retry_later(html(status, &page, &csp::page_towards(&request.redirect_uri)))

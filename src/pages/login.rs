@@ -54,7 +54,6 @@ async fn show(mut cx: PageCx, error: Option<LoginError>, username: &str) -> Resu
         username: username.to_owned(),
         reauth: false,
         error,
-        switch_href: None,
     };
     Ok(retry_later(
         cx.page(error.map_or(StatusCode::OK, LoginError::status), &page),
@@ -75,7 +74,6 @@ impl LoginError {
         match self {
             Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Expired => StatusCode::BAD_REQUEST,
             Self::FormStale => StatusCode::FORBIDDEN,
         }
     }

@@ -33,8 +33,6 @@ pub struct App {
     pub host: Option<String>,
     /// Same-origin address of the logo, because the policy forbids all others. `None` draws a monogram.
     pub logo_href: Option<String>,
-    /// Whether an operator vouches for this app. Consent adds a warning when it is `false`.
-    pub verified: bool,
 }
 
 impl App {
@@ -81,17 +79,15 @@ pub struct Login {
     pub app: Option<App>,
     /// What to fill in; moves the first focus to the password unless empty.
     pub username: String,
-    /// "Confirm it is you": the username is fixed (still posted, never to be trusted).
+    /// Somebody is signed in already: the page asks them to confirm that it is they.
     pub reauth: bool,
     /// Why the last attempt did not work.
     pub error: Option<LoginError>,
-    /// "Use another account", offered when present.
-    pub switch_href: Option<String>,
 }
 
 impl Login {
     fn password_first(&self) -> bool {
-        self.reauth || !self.username.is_empty()
+        !self.username.is_empty()
     }
 
     fn credentials_refused(&self) -> bool {
@@ -106,22 +102,19 @@ pub enum LoginError {
     WrongCredentials,
     /// Too many attempts, or too many at once.
     Busy,
-    /// The sign-in took longer than it may.
-    Expired,
     /// The form's token does not belong to this browser session.
     FormStale,
 }
 
 impl LoginError {
     /// All of them, for the tests.
-    pub const ALL: [Self; 4] = [Self::WrongCredentials, Self::Busy, Self::Expired, Self::FormStale];
+    pub const ALL: [Self; 3] = [Self::WrongCredentials, Self::Busy, Self::FormStale];
 
     /// One sentence for the person.
     pub fn what_happened(self) -> &'static str {
         match self {
             Self::WrongCredentials => "Wrong username or password.",
             Self::Busy => "We cannot sign you in just now.",
-            Self::Expired => "This sign-in took too long.",
             Self::FormStale => "This page was out of date.",
         }
     }
@@ -131,7 +124,6 @@ impl LoginError {
         match self {
             Self::WrongCredentials => "Check both and try again.",
             Self::Busy => "Wait a minute, then try again.",
-            Self::Expired => "Enter your password again to continue.",
             Self::FormStale => "Enter your password again. If this repeats, allow cookies for this site.",
         }
     }
@@ -207,8 +199,6 @@ pub struct ErrorPage {
     pub developer_hint: Option<String>,
     /// Finds this failure in the log.
     pub reference: String,
-    /// "Try again", offered when trying again can help.
-    pub retry_href: Option<String>,
 }
 
 /// The server's own front page.

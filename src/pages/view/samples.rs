@@ -59,7 +59,6 @@ fn app() -> App {
         name: "Photo Garden".to_owned(),
         host: Some("photos.example.com".to_owned()),
         logo_href: Some("/static/demo-app.png".to_owned()),
-        verified: true,
     }
 }
 
@@ -68,7 +67,6 @@ fn plain_app() -> App {
         name: "Invoice Desk".to_owned(),
         host: None,
         logo_href: None,
-        verified: false,
     }
 }
 
@@ -77,7 +75,6 @@ fn hostile_app(name: &str) -> App {
         name: name.to_owned(),
         host: Some(format!("{name}.example")),
         logo_href: None,
-        verified: false,
     }
 }
 
@@ -127,13 +124,10 @@ impl Login {
             username: String::new(),
             reauth: false,
             error: None,
-            switch_href: None,
         };
-        let switch_href = Some("/login?switch=1".to_owned());
         let confirm = Self {
             username: "ada@example.com".to_owned(),
             reauth: true,
-            switch_href,
             ..fresh.clone()
         };
         let mut samples = vec![
@@ -261,14 +255,12 @@ impl ErrorPage {
                     .to_owned(),
             ),
             reference: "01K6ZP3QW8".to_owned(),
-            retry_href: None,
         };
         let expired = Self {
             heading: "This took too long".to_owned(),
             message: "For your safety a sign-in must be finished within a few minutes. Start again from here."
                 .to_owned(),
             developer_hint: None,
-            retry_href: Some("/authorize?client_id=photos".to_owned()),
             ..broken.clone()
         };
         let hostile = |text: &str| Self {
@@ -276,7 +268,6 @@ impl ErrorPage {
             message: text.to_owned(),
             developer_hint: Some(text.to_owned()),
             reference: text.to_owned(),
-            retry_href: Some(text.to_owned()),
             ..broken.clone()
         };
         vec![
