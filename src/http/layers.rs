@@ -15,7 +15,7 @@ use super::respond::LogNote;
 use crate::app::App;
 use crate::protocol::error::Reason;
 use crate::store::counted;
-use crate::telemetry::request_log::{Line, log};
+use crate::telemetry::request_log::{Line, Unanswered, log};
 
 /// Names a request, from the caller's side into the log and back.
 #[derive(Clone, Debug)]
@@ -35,7 +35,14 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         .to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id = %id);
+    let unanswered = Unanswered {
+        request_id: &id,
+        method: method.as_str(),
+        route: &route,
+        started,
+    };
     let (mut response, queries) = counted(next.run(request)).instrument(span).await;
+    unanswered.answered();
     let note = response.extensions_mut().remove::<LogNote>().unwrap_or_default();
     log(&Line {
         request_id: &id,

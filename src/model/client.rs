@@ -126,9 +126,6 @@ impl std::fmt::Debug for SecretVerifier {
 }
 
 impl Client {
-    /// The most secrets that are accepted at one time.
-    pub const MAX_SECRETS: usize = 2;
-
     /// Whether it holds no secret (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
         self.metadata.auth_methods.contains(&ClientAuthMethod::None)

@@ -73,8 +73,6 @@ pub enum EndReason {
     SignedOut,
     /// The account was disabled or its password changed.
     Account,
-    /// The client was deleted.
-    Client,
 }
 
 impl EndReason {
@@ -86,19 +84,12 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::SignedOut => "signed_out",
             Self::Account => "account",
-            Self::Client => "client",
         }
     }
 
     /// The reason behind a stored text. What a newer version wrote still means that the grant has ended.
     pub fn from_stored(text: &str) -> Self {
-        let all = [
-            Self::CodeReplay,
-            Self::RefreshReplay,
-            Self::SignedOut,
-            Self::Account,
-            Self::Client,
-        ];
+        let all = [Self::CodeReplay, Self::RefreshReplay, Self::SignedOut, Self::Account];
         all.into_iter()
             .find(|reason| reason.as_str() == text)
             .unwrap_or(Self::Revoked)

@@ -5,7 +5,6 @@ pub mod api;
 pub mod browser_session;
 pub mod client;
 pub mod code;
-pub mod consent;
 pub mod digest;
 pub mod grant;
 pub mod interaction;

@@ -43,9 +43,9 @@ macro_rules! insert_access_token {
 }
 pub(super) use insert_access_token;
 
-/// A person's access token with what it depends on.
+/// What decides whether a person's access token still counts.
 #[derive(Clone, Debug)]
-pub struct StoredAccessToken {
+pub struct TokenStanding {
     /// Its grant.
     pub grant: Grant,
     /// The user of the grant.
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// What the token of grant `id` depends on; `jti` names the token if it is a JWT.
-    pub async fn token_standing(&self, id: GrantId, jti: Option<&str>) -> Result<Option<StoredAccessToken>> {
+    pub async fn token_standing(&self, id: GrantId, jti: Option<&str>) -> Result<Option<TokenStanding>> {
         let row: Option<StandingRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&TOKEN_STANDING))
                 .bind(id.0)
@@ -114,7 +114,7 @@ impl Store {
                 .await?
         })?;
         row.map(|row| {
-            Ok(StoredAccessToken {
+            Ok(TokenStanding {
                 grant: row.grant.try_into()?,
                 user: row.user.into(),
                 revoked: row.revoked,

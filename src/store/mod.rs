@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
-pub use access_tokens::StoredAccessToken;
+pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
 pub use browser_sessions::SignedIn;
 pub use catalog::{Catalog, ClientLookup};

@@ -1,7 +1,7 @@
 //! One wide line for each request: readable alone, queryable by field. Never a secret, token, password or e-mail address; of
 //! a URL only the route, so nothing that a query may hold.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::protocol::error::Reason;
 use crate::protocol::ids::ClientId;
@@ -55,6 +55,79 @@ pub fn log(line: &Line<'_>) {
     );
 }
 
+/// Writes the line of a request whose caller hung up before it was answered, when dropped before [`Self::answered`].
+#[derive(Debug)]
+pub struct Unanswered<'a> {
+    /// Names the request.
+    pub request_id: &'a str,
+    /// HTTP method.
+    pub method: &'a str,
+    /// The pattern that matched, not the path.
+    pub route: &'a str,
+    /// When it began.
+    pub started: Instant,
+}
+
+impl Unanswered<'_> {
+    /// There is an answer, and a line of its own.
+    pub fn answered(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        tracing::info!(
+            target: "portcullis::request",
+            request_id = self.request_id,
+            method = self.method,
+            route = self.route,
+            outcome = "aborted",
+            duration_ms = millis(self.started.elapsed()),
+            "{} {} aborted",
+            self.method,
+            self.route,
+        );
+    }
+}
+
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+    use super::*;
+
+    struct Counter(Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Counter {
+        fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_caller_that_hangs_up_leaves_a_line() {
+        let unanswered = || Unanswered {
+            request_id: "1",
+            method: "POST",
+            route: "/token",
+            started: Instant::now(),
+        };
+        let lines = Arc::new(AtomicUsize::new(0));
+        let subscriber = tracing_subscriber::registry().with(Counter(lines.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            unanswered().answered();
+            assert_eq!(lines.load(Ordering::SeqCst), 0);
+            drop(unanswered());
+            assert_eq!(lines.load(Ordering::SeqCst), 1);
+        });
+    }
 }

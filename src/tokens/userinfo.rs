@@ -8,7 +8,7 @@ use crate::model::user::User;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::{OPENID, Scope};
-use crate::store::{Catalog, StoredAccessToken};
+use crate::store::{Catalog, TokenStanding};
 use crate::time::Timestamp;
 
 /// The answer, and to whom it goes.
@@ -54,7 +54,7 @@ fn check_for_userinfo(token: &GenuineAccessToken, issuer: &str) -> Result<(), Re
 }
 
 /// Whether everything behind the token still stands.
-fn check_standing(standing: &StoredAccessToken, now: Timestamp) -> Result<(), Reason> {
+fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason> {
     if standing.revoked {
         return Err(Reason::AccessTokenRevoked);
     }
