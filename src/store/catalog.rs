@@ -135,9 +135,15 @@ impl Cache {
     /// Everything that a request asks for while nothing was written, under one lock.
     fn lookup(&self, mark: Option<CommitMark>, id: &ClientId) -> Option<ClientLookup> {
         let known = self.0.read().ok()?;
-        let catalog = known.catalog.clone().filter(|catalog| catalog.version == known.version)?;
+        let catalog = known
+            .catalog
+            .clone()
+            .filter(|catalog| catalog.version == known.version)?;
         let client = known.clients.get(id).cloned()?;
-        (mark.is_some() && known.mark == mark).then_some(ClientLookup { client: Some(client), catalog })
+        (mark.is_some() && known.mark == mark).then_some(ClientLookup {
+            client: Some(client),
+            catalog,
+        })
     }
 
     fn version_at(&self, mark: Option<CommitMark>) -> Option<i64> {
