@@ -8,7 +8,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::load::Outcome;
+use crate::load::{CONNECTIONS, Outcome};
 use crate::process::Process;
 
 /// Requests a second against the bare handler's, at least.
@@ -143,22 +143,22 @@ impl Contender<()> {
 
 /// Prints the table.
 pub fn print(report: &Report) {
-    let Report {
-        contenders,
-        cold_starts,
-        weighed,
-    } = report;
+    println!();
+    print_rounds(&report.contenders);
+    print_starts(&report.cold_starts, &report.weighed);
+    println!();
+}
+
+/// What the servers did side by side.
+fn print_rounds(contenders: &[Contender<()>; 3]) {
     let [base, ..] = contenders;
     let row = |name: &str, cell: &dyn Fn(&Contender<()>) -> String| {
         let cells: Vec<String> = contenders.iter().map(cell).collect();
         println!("| {name} | {} |", cells.join(" | "));
     };
     let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
-    println!();
-    row(
-        &format!("Client credentials, {} connections", crate::load::CONNECTIONS),
-        &|one| one.name.to_owned(),
-    );
+    let title = format!("Client credentials, {CONNECTIONS} connections");
+    row(&title, &|one| one.name.to_owned());
     println!("|---|---:|---:|---:|");
     row("Requests a second", &|one| {
         format!("{:.0}", one.median(|round| round.per_second))
@@ -187,38 +187,35 @@ pub fn print(report: &Report) {
         let kib = one.resident_kib_after_load;
         one.judged(mebibytes(kib), kib < RESIDENT_BAR_KIB)
     });
-    print_start_and_memory(weighed, cold_starts);
+}
+
+/// What `demo` did when it was started again.
+fn print_starts(cold_starts: &[Duration], weighed: &Weighed) {
+    let row = |name: &str, figure: String, met: bool| println!("| {name} | | {figure} {} | |", verdict(met));
+    let resident = |name: &str, kib: u64| row(name, mebibytes(kib), kib < RESIDENT_BAR_KIB);
+    let bar = RESIDENT_BAR_KIB / 1024;
+    resident(
+        "Resident when started on an existing database, MiB",
+        weighed.started_kib,
+    );
+    resident(
+        &format!("… after {} requests, MiB (bar: < {bar})", weighed.served),
+        weighed.served_kib,
+    );
+    let cold = median(cold_starts.iter().map(Duration::as_secs_f64));
+    let (times, bar) = (cold_starts.len(), COLD_START_BAR.as_millis());
+    row(
+        &format!("Start to first answer on an existing database, median of {times}, ms (bar: < {bar})"),
+        format!("{:.0}", cold * 1e3),
+        cold < COLD_START_BAR.as_secs_f64(),
+    );
 }
 
 fn mebibytes(kib: u64) -> String {
     format!("{:.1}", kib as f64 / 1024.0)
 }
 
-/// The rows that concern our server alone.
-fn print_start_and_memory(weighed: &Weighed, cold_starts: &[Duration]) {
-    let bar = RESIDENT_BAR_KIB / 1024;
-    let resident = |kib: u64| format!("{} {}", mebibytes(kib), verdict(kib < RESIDENT_BAR_KIB));
-    println!(
-        "| Resident when started on an existing database, MiB | | {} | |",
-        resident(weighed.started_kib)
-    );
-    println!(
-        "| … after {} requests, MiB (bar: < {bar}) | | {} | |",
-        weighed.served,
-        resident(weighed.served_kib)
-    );
-    let cold = median(cold_starts.iter().map(|time| time.as_secs_f64()));
-    println!(
-        "| Start to first answer on an existing database, median of {}, ms (bar: < {}) | | {:.0} {} | |",
-        cold_starts.len(),
-        COLD_START_BAR.as_millis(),
-        cold * 1e3,
-        verdict(cold < COLD_START_BAR.as_secs_f64()),
-    );
-    println!();
-}
-
-/// For another process to read.
+/// Prints a line as it is.
 pub fn line(text: &str) {
     println!("{text}");
 }
