@@ -82,7 +82,7 @@ part_rust() {
 build_server() {
     heading "cargo build"
     if bounded 2700 cargo build --locked; then
-        export PORTCULLIS_BIN=$TARGET_DIR/debug/portcullis
+        export PORTCULLIS_TEST_BIN=$TARGET_DIR/debug/portcullis
     else
         record build 0 1 1
         return 1

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const BINARY =
-  process.env.PORTCULLIS_BIN ?? fileURLToPath(new URL('../../../target/debug/portcullis', import.meta.url));
+  process.env.PORTCULLIS_TEST_BIN ?? fileURLToPath(new URL('../../../target/debug/portcullis', import.meta.url));
 const START_MS = 30_000;
 const STOP_MS = 10_000;
 
