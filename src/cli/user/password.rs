@@ -14,7 +14,7 @@ use crate::model::user::PasswordHash;
 #[group(multiple = false)]
 pub struct PasswordArgs {
     /// The password. Other users of this machine may see it in the list of processes: prefer a file
-    #[arg(long, value_name = "PASSWORD")]
+    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true)]
     password: Option<String>,
     /// Read the password from a file of one line
     #[arg(long, value_name = "FILE")]
