@@ -1,6 +1,7 @@
 //! Where a request goes next: the one place that turns a [`Step`] into an answer, for the first visit and for every return.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::cx::{PageCx, html, interaction_path};
@@ -9,11 +10,13 @@ use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost}
 use crate::accounts::sessions;
 use crate::authorize::issue::{Issue, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
+use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
 use crate::model::client::Client;
-use crate::model::interaction::{AuthorizationRequest, Interaction, Progress};
+use crate::model::interaction::{AuthorizationRequest, Interaction, InteractionId, Progress};
 use crate::model::user::User;
 use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::params::Params;
 use crate::store::{ClientLookup, SignedIn};
 
 /// A validated request on its way.
@@ -212,6 +215,25 @@ pub async fn load_waiting_signed_in(cx: &PageCx, id: &str) -> Result<(Waiting, S
         Some(signed_in) => Ok((waiting, signed_in)),
         None => Err(cx.see_other(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id))),
     }
+}
+
+/// Reads an answer about a waiting request: from the browser that waits, for the sign-in that saw the question, with the
+/// token of that form.
+pub async fn read_answer(
+    cx: &PageCx,
+    id: &str,
+    (headers, body): (&HeaderMap, Body),
+    form: fn(InteractionId) -> Form,
+) -> Result<(Params, Waiting, SignedIn), Response> {
+    let params = cx.read_form(headers, body).await?;
+    let (waiting, signed_in) = load_waiting_signed_in(cx, id).await?;
+    if !cx
+        .browser
+        .accepts(&cx.app, form(waiting.interaction.id), params.field("csrf"))
+    {
+        return Err(cx.error(PageError::FormStale));
+    }
+    Ok((params, waiting, signed_in))
 }
 
 impl Waiting {

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::cx::{PageCx, html, interaction_path};
-use super::error::PageError;
 use super::flow::{self, Waiting};
 use super::view::{AccountChoice, SelectAccount};
 use crate::authorize::interaction;
@@ -28,14 +27,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let params = cx.read_form(&headers, body).await?;
-    let (mut waiting, signed_in) = flow::load_waiting_signed_in(&cx, &id).await?;
-    if !cx
-        .browser
-        .accepts(&cx.app, Form::Account(waiting.interaction.id), params.field("csrf"))
-    {
-        return Err(cx.error(PageError::FormStale));
-    }
+    let (params, mut waiting, signed_in) = flow::read_answer(&cx, &id, (&headers, body), Form::Account).await?;
     let current = signed_in.session.id;
     if params.field("account") != Some(current.to_string().as_str()) {
         return Ok(cx.see_other(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id)));

@@ -32,14 +32,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let params = cx.read_form(&headers, body).await?;
-    let (mut waiting, signed_in) = flow::load_waiting_signed_in(&cx, &id).await?;
-    if !cx
-        .browser
-        .accepts(&cx.app, Form::Consent(waiting.interaction.id), params.field("csrf"))
-    {
-        return Err(cx.error(PageError::FormStale));
-    }
+    let (params, mut waiting, signed_in) = flow::read_answer(&cx, &id, (&headers, body), Form::Consent).await?;
     match params.field("decision") {
         Some("allow") => allow(&mut cx, &mut waiting, &signed_in).await,
         Some("deny") => Ok(flow::refuse_request(&cx, &waiting.journey(), Reason::Denied.into()).await),
