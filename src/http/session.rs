@@ -41,8 +41,8 @@ pub enum Form {
     Logout,
 }
 
-/// The browser of this request.
-#[derive(Clone, Debug)]
+/// The browser of this request. It holds the id of its cookie session, hence no `Debug`.
+#[derive(Clone)]
 pub struct Browser {
     session: Session,
     entry: Option<Entry>,

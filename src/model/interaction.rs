@@ -57,7 +57,7 @@ pub struct Progress {
 }
 
 /// A validated authorization request. Its callback is proven: the redirect URI is registered for the client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     /// Who asks.
     pub client_id: ClientId,
@@ -83,4 +83,14 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// The subject of a verified `id_token_hint`.
     pub hinted_subject: Option<String>,
+}
+
+/// Who asks and for what; a login hint may be an e-mail address, and the state is the client's own.
+impl std::fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("client_id", &self.client_id)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
 }

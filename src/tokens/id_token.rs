@@ -28,8 +28,7 @@ struct Claims<'a> {
     sid: BrowserSessionId,
 }
 
-/// An ID token to issue.
-#[derive(Debug)]
+/// An ID token to issue. It holds an access token, hence no `Debug`.
 pub struct Mint<'a> {
     /// `iss`.
     pub issuer: &'a str,

@@ -11,8 +11,7 @@ use crate::protocol::scope::{OPENID, Scope};
 use crate::store::{Catalog, TokenStanding};
 use crate::time::Timestamp;
 
-/// The answer, and to whom it goes.
-#[derive(Debug)]
+/// The answer, and to whom it goes. It holds what is known about a person, hence no `Debug`.
 pub struct UserInfo {
     /// To whom the access token was issued.
     pub client_id: ClientId,

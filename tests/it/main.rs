@@ -14,6 +14,7 @@
 )]
 
 mod architecture;
+mod audiences;
 mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
