@@ -11,6 +11,7 @@ use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::store::{Catalog, Store};
+use crate::telemetry::audit::AuditLog;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -24,6 +25,7 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    audit: AuditLog,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -40,6 +42,7 @@ impl App {
             passwords,
             master_key,
             form_key,
+            audit: AuditLog::default(),
             ring,
         })))
     }
@@ -72,6 +75,11 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// Where security events are left for the audit trail.
+    pub fn audit(&self) -> &AuditLog {
+        &self.0.audit
     }
 
     /// The issuer identifier (RFC 8414 §2).

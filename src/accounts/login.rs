@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::crypto::password::{PasswordError, Verdict};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
+use crate::model::caller::Caller;
 use crate::model::user::{PasswordHash, User, Username};
 use crate::protocol::discovery::ACR_PASSWORD;
 use crate::protocol::error::OAuthError;
@@ -18,8 +19,8 @@ pub struct Attempt<'a> {
     pub password: &'a str,
     /// The sign-in of this browser, if one counts.
     pub current: Option<&'a BrowserSession>,
-    /// The browser as it names itself.
-    pub user_agent: Option<&'a str>,
+    /// Who asks.
+    pub caller: &'a Caller,
     /// The moment.
     pub now: Timestamp,
 }
@@ -36,9 +37,6 @@ pub enum Outcome {
     /// Too many passwords are being checked; try again.
     Busy,
 }
-
-/// The longest user agent that is kept.
-const MAX_USER_AGENT: usize = 256;
 
 /// `amr` of a password (RFC 8176 §2).
 const AMR_PASSWORD: &str = "pwd";
@@ -114,9 +112,7 @@ async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<
         created_at: now,
         expires_at: now.plus(app.config().sessions.absolute_timeout.as_secs()),
         ended_at: None,
-        user_agent: attempt
-            .user_agent
-            .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+        user_agent: attempt.caller.user_agent.clone(),
     };
     if !app
         .store()

@@ -51,7 +51,9 @@ pub async fn serve(
         stop.cancelled().await;
         handle.graceful_shutdown(Some(grace));
     });
-    let served = server.serve(router.into_make_service()).await;
+    let served = server
+        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+        .await;
     ending.abort();
     served.context("the server stopped")
 }

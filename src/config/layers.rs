@@ -283,7 +283,9 @@ impl Given {
             Value::Boolean(_) => text.trim().parse().map(Value::Boolean).map_err(|_| "true or false"),
             Value::Array(_) => Ok(text
                 .split(',')
-                .map(|item| Value::from(item.trim()))
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(Value::from)
                 .collect::<Vec<_>>()
                 .into()),
             _ => Ok(Value::String(text)),

@@ -13,6 +13,7 @@ mod issuer;
 mod keys;
 mod layers;
 mod log;
+mod network;
 mod passwords;
 mod secret;
 mod server;
@@ -31,9 +32,10 @@ pub use self::{
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     log::{LogConfig, LogFormat},
+    network::{InvalidNetwork, Network},
     passwords::PasswordsConfig,
     secret::Secret,
-    server::ServerConfig,
+    server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
     span::{InvalidSpan, Span},
     sweep::SweepConfig,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Span, error::Report};
+use super::{Network, Span, error::Report};
 
 /// The HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,8 +18,23 @@ pub struct ServerConfig {
     pub max_body: usize,
     /// The name people see on the pages.
     pub display_name: String,
+    /// Proxies that may say on whose behalf they ask.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
     /// Where files are kept: the SQLite database and the master key, unless set elsewhere.
     pub data_dir: PathBuf,
+}
+
+/// The header in which a proxy names the client. Only one is read: a proxy that writes one hands the other through as the
+/// client sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`, what most proxies write.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 impl Default for ServerConfig {
@@ -29,6 +44,8 @@ impl Default for ServerConfig {
             shutdown_grace: Span::from_secs(10),
             max_body: 64 * 1024,
             display_name: "Portcullis".to_owned(),
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::XForwardedFor,
             data_dir: PathBuf::from("portcullis-data"),
         }
     }

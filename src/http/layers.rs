@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 
+use super::client_address;
 use super::csp;
 use super::error::ApiError;
 use super::respond::LogNote;
@@ -33,6 +34,8 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
+    let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
+    request.extensions_mut().insert(address);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id = %id);
     let unanswered = Unanswered {

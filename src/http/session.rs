@@ -48,8 +48,6 @@ pub struct Browser {
     entry: Option<Entry>,
     /// Whether it sent our cookie at all, good or not.
     pub sent_cookie: bool,
-    /// How it names itself.
-    pub user_agent: Option<String>,
 }
 
 /// The layer that keeps cookie sessions. On https the name's `__Host-` prefix binds the cookie to this host alone.
@@ -83,15 +81,10 @@ impl Browser {
                 .to_str()
                 .is_ok_and(|cookies| cookies.split("; ").any(|cookie| cookie.split('=').next() == Some(name)))
         });
-        let user_agent = headers
-            .get(header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok())
-            .map(str::to_owned);
         Ok(Self {
             session,
             entry,
             sent_cookie,
-            user_agent,
         })
     }
 

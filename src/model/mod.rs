@@ -2,7 +2,9 @@
 
 pub mod access_token;
 pub mod api;
+pub mod audit_event;
 pub mod browser_session;
+pub mod caller;
 pub mod client;
 pub mod code;
 pub mod digest;

@@ -12,10 +12,11 @@ use super::error::{self, PageError};
 use super::view::Frame;
 use crate::accounts::sessions;
 use crate::app::App;
+use crate::http::client_address;
 use crate::http::extract::form;
-use crate::http::layers::RequestId;
 use crate::http::session::Browser;
 use crate::http::{assets, csp, paths, respond};
+use crate::model::caller::Caller;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
@@ -30,21 +31,17 @@ pub struct PageCx {
     pub browser: Browser,
     /// The moment of the request.
     pub now: Timestamp,
-    /// The reference that error pages show and the log carries.
-    pub request_id: String,
+    /// Who is asking, as far as the network tells. Its request id is the reference that error pages show.
+    pub caller: Caller,
 }
 
 impl FromRequestParts<App> for PageCx {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let request_id = parts
-            .extensions
-            .get::<RequestId>()
-            .map(|id| id.0.clone())
-            .unwrap_or_default();
+        let caller = client_address::caller(&parts.extensions, &parts.headers);
         let now = app.clock().now();
-        let failed = |error: OAuthError| error::render(app, &request_id, PageError::from(error));
+        let failed = |error: OAuthError| error::render(app, &caller.request_id, PageError::from(error));
         let Ok(session) = Session::from_request_parts(parts, app).await else {
             return Err(failed(Reason::Internal.into()));
         };
@@ -53,7 +50,7 @@ impl FromRequestParts<App> for PageCx {
                 app: app.clone(),
                 browser,
                 now,
-                request_id: request_id.clone(),
+                caller: caller.clone(),
             }),
             Err(error) => Err(failed(error)),
         }
@@ -92,7 +89,7 @@ impl PageCx {
 
     /// The page for an error.
     pub fn error(&self, error: impl Into<PageError>) -> Response {
-        error::render(&self.app, &self.request_id, error.into())
+        error::render(&self.app, &self.caller.request_id, error.into())
     }
 
     /// On to another page of ours.

@@ -28,7 +28,7 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
         username,
         password: params.field("password").unwrap_or_default(),
         current: current.as_ref().map(|signed_in| &signed_in.session),
-        user_agent: cx.browser.user_agent.as_deref(),
+        caller: &cx.caller,
         now: cx.now,
     };
     match sign_in(&cx.app, &attempt).await.map_err(|error| cx.error(error))? {

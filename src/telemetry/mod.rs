@@ -1,4 +1,5 @@
-//! What operators see: logs, one line for each request.
+//! What operators see: logs, one line for each request; the audit trail.
 
+pub mod audit;
 pub mod init;
 pub mod request_log;

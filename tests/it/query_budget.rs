@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use portcullis::client_auth::Presented;
 use portcullis::endpoints::token;
 use portcullis::http::extract::client_form::ClientForm;
+use portcullis::model::caller::Caller;
 use portcullis::protocol::params::Params;
 use portcullis::store::counted;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -181,7 +182,11 @@ async fn queries_of_client_credentials(server: &TestServer, client: &TestClient)
     let authorization = format!("Basic {}", STANDARD.encode(pair));
     let params = Params::parse(b"grant_type=client_credentials").unwrap();
     let presented = Presented::from_request(&[authorization.as_bytes()], &params).unwrap();
-    let form = ClientForm { params, presented };
+    let form = ClientForm {
+        params,
+        presented,
+        caller: Caller::default(),
+    };
     let (response, queries) = counted(token::post(State(server.app.clone()), form)).await;
     assert_eq!(response.status(), 200);
     queries.count

@@ -6,7 +6,9 @@ use axum::http::header;
 use super::form;
 use crate::app::App;
 use crate::client_auth::Presented;
+use crate::http::client_address;
 use crate::http::error::ApiError;
+use crate::model::caller::Caller;
 use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 
@@ -17,6 +19,8 @@ pub struct ClientForm {
     pub params: Params,
     /// The client and its proof.
     pub presented: Presented,
+    /// Who sent it.
+    pub caller: Caller,
 }
 
 impl FromRequest<App> for ClientForm {
@@ -37,6 +41,11 @@ impl FromRequest<App> for ClientForm {
             .map(|value| value.as_bytes())
             .collect();
         let presented = Presented::from_request(&authorization, &params)?;
-        Ok(Self { params, presented })
+        let caller = client_address::caller(&parts.extensions, &parts.headers);
+        Ok(Self {
+            params,
+            presented,
+            caller,
+        })
     }
 }

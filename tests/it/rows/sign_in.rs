@@ -335,6 +335,7 @@ both_stores! {
                 browser.open("/login").await.page();
                 let (_, request) = browser.submission(&[("username", "alice"), ("password", password)]);
                 let response = request
+                    .from("192.0.2.1")
                     .header("x-forwarded-for", value)
                     .header("forwarded", value)
                     .header("x-real-ip", value)

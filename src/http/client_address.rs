@@ -1,0 +1,173 @@
+//! The address behind a request. A header about it is believed from a trusted proxy only, and only what that proxy itself
+//! wrote: the right-most entry that is no trusted proxy.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap, header};
+
+use super::layers::RequestId;
+use crate::config::{ProxyHeader, ServerConfig};
+use crate::model::caller::{Caller, MAX_USER_AGENT};
+
+/// The client's address, as the layers found it out.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+/// Finds out the address of the client behind the connection.
+pub fn find_out(extensions: &Extensions, headers: &HeaderMap, server: &ServerConfig) -> ClientAddress {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    ClientAddress(peer.map(|peer| behind(peer.0.ip().to_canonical(), headers, server)))
+}
+
+/// Everything known about the sender of a request.
+pub fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    Caller {
+        request_id: extensions
+            .get::<RequestId>()
+            .map_or_else(String::new, |id| id.0.clone()),
+        address: extensions.get::<ClientAddress>().and_then(|address| address.0),
+        user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+    }
+}
+
+/// Walks from the peer towards the client, as long as those who tell of the next are trusted. What cannot be read ends the
+/// walk: then the last proxy that could be read stands for the client.
+fn behind(peer: IpAddr, headers: &HeaderMap, server: &ServerConfig) -> IpAddr {
+    let trusted = |address: IpAddr| server.trusted_proxies.iter().any(|network| network.contains(address));
+    let mut reached = peer;
+    if !trusted(reached) {
+        return reached;
+    }
+    let (name, read): (_, fn(&str) -> Option<IpAddr>) = match server.proxy_header {
+        ProxyHeader::XForwardedFor => ("x-forwarded-for", address),
+        ProxyHeader::Forwarded => ("forwarded", forwarded_for),
+    };
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
+    for entry in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        let Some(next) = read(entry.trim()) else {
+            return reached;
+        };
+        reached = next;
+        if !trusted(reached) {
+            return reached;
+        }
+    }
+    reached
+}
+
+/// The `for` of one element of `Forwarded` (RFC 7239 §4, §6).
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    address(node.trim().trim_matches('"'))
+}
+
+/// An address, with a port or without; IPv6 may stand in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let parsed = bare.unwrap_or(text).parse::<IpAddr>();
+    let with_port = || text.parse::<SocketAddr>().map(|socket| socket.ip());
+    parsed
+        .or_else(|_| with_port())
+        .ok()
+        .map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn found(proxies: &[&str], header: ProxyHeader, peer: &str, values: &[&str]) -> String {
+        let server = ServerConfig {
+            trusted_proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect(),
+            proxy_header: header,
+            ..ServerConfig::default()
+        };
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let (name, value) = value.split_once(": ").unwrap();
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
+        find_out(&extensions, &headers, &server).0.unwrap().to_string()
+    }
+
+    #[test]
+    fn headers_of_strangers_change_nothing() {
+        let said = ["x-forwarded-for: 198.51.100.1", "forwarded: for=198.51.100.1"];
+        assert_eq!(found(&[], ProxyHeader::XForwardedFor, "192.0.2.1", &said), "192.0.2.1");
+        let other = ["10.0.0.0/8"];
+        assert_eq!(
+            found(&other, ProxyHeader::XForwardedFor, "192.0.2.1", &said),
+            "192.0.2.1"
+        );
+        assert_eq!(found(&other, ProxyHeader::Forwarded, "192.0.2.1", &said), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_right_most_stranger_is_the_client() {
+        let table: &[(&[&str], &str)] = &[
+            (&["x-forwarded-for: 198.51.100.1"], "198.51.100.1"),
+            (&["x-forwarded-for: 6.6.6.6, 198.51.100.1"], "198.51.100.1"),
+            (&["x-forwarded-for: 6.6.6.6, 198.51.100.1, 10.1.1.1"], "198.51.100.1"),
+            (
+                &["x-forwarded-for: 6.6.6.6", "x-forwarded-for: 198.51.100.1,10.1.1.1"],
+                "198.51.100.1",
+            ),
+            (&["x-forwarded-for: 10.3.3.3, 10.2.2.2"], "10.3.3.3"),
+            (&["x-forwarded-for: 198.51.100.1:1234"], "198.51.100.1"),
+            (&["x-forwarded-for: [2001:db8::7]:1234"], "2001:db8::7"),
+            (&["x-forwarded-for: 2001:db8::7"], "2001:db8::7"),
+            (&["x-forwarded-for: ::ffff:198.51.100.1"], "198.51.100.1"),
+            // what cannot be read ends the walk at the proxy that could
+            (&["x-forwarded-for: a"], "10.9.9.9"),
+            (&["x-forwarded-for: 6.6.6.6, unknown, 10.1.1.1"], "10.1.1.1"),
+            (&["x-forwarded-for: "], "10.9.9.9"),
+            // the header that this proxy does not write is the client's own
+            (&["forwarded: for=6.6.6.6"], "10.9.9.9"),
+            (&[], "10.9.9.9"),
+        ];
+        for (headers, expected) in table {
+            let address = found(&["10.0.0.0/8"], ProxyHeader::XForwardedFor, "10.9.9.9", headers);
+            assert_eq!(address, *expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn forwarded_is_read_as_its_rfc_says() {
+        let table: &[(&str, &str)] = &[
+            ("forwarded: for=198.51.100.1", "198.51.100.1"),
+            (
+                "forwarded: proto=https;For=\"198.51.100.1:99\";by=10.0.0.1",
+                "198.51.100.1",
+            ),
+            ("forwarded: for=6.6.6.6, for=\"[2001:db8::7]\"", "2001:db8::7"),
+            ("forwarded: for=6.6.6.6, for=_hidden", "10.9.9.9"),
+            ("forwarded: proto=https", "10.9.9.9"),
+            ("x-forwarded-for: 6.6.6.6", "10.9.9.9"),
+        ];
+        for (header, expected) in table {
+            let address = found(&["10.9.9.9"], ProxyHeader::Forwarded, "10.9.9.9", &[header]);
+            assert_eq!(address, *expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_peer_is_the_ipv4_address_that_it_is() {
+        let said = ["x-forwarded-for: 198.51.100.1"];
+        let address = found(&["127.0.0.1"], ProxyHeader::XForwardedFor, "::ffff:127.0.0.1", &said);
+        assert_eq!(address, "198.51.100.1");
+    }
+}
