@@ -7,6 +7,7 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod account;
 mod database;
 mod error;
 mod issuer;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    account::AccountConfig,
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
@@ -60,6 +62,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// What people may do with their own account.
+    pub account: AccountConfig,
     /// Logging.
     pub log: LogConfig,
     /// Removal of expired rows.
@@ -115,6 +119,7 @@ impl Config {
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.account.check(&mut report);
         self.sweep.check(&mut report);
         report
     }
@@ -128,6 +133,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             log,
             sweep,
         } = settings;
@@ -139,6 +145,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             log,
             sweep,
         }
@@ -156,6 +163,7 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    account: AccountConfig,
     log: LogConfig,
     sweep: SweepConfig,
 }
