@@ -9,6 +9,7 @@ mod apis;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod consents;
 mod error;
 mod grants;
 mod interactions;
@@ -29,9 +30,10 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
-pub use browser_sessions::SignedIn;
+pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
+pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
@@ -40,7 +42,7 @@ pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Su
 pub use signing_keys::KeyWrite;
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
-pub use users::UserWrite;
+pub use users::{PasswordChange, UserWrite};
 pub use web_sessions::{WebSessions, expiry_at};
 
 /// What a store method returns.
@@ -150,6 +152,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        consents::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
         migrate::STATEMENTS,

@@ -3,6 +3,7 @@
 mod catalog;
 mod clients;
 mod codes;
+mod consents;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
