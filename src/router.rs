@@ -12,7 +12,8 @@ use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
-    authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
+    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, home,
+    interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
 };
 
 /// Every route, by who calls it.
@@ -47,6 +48,7 @@ pub fn router(app: &App) -> Router {
             paths::INTERACTION_CONSENT,
             get(interaction_consent::get).post(interaction_consent::post),
         )
+        .merge(account_pages())
         .layer(same_site_forms(app));
 
     let files = Router::new()
@@ -66,6 +68,30 @@ pub fn router(app: &App) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
         .with_state(app.clone())
+}
+
+/// What people see and change about themselves.
+fn account_pages() -> Router<App> {
+    Router::new()
+        .route(paths::ACCOUNT, get(account::get))
+        .route(
+            paths::ACCOUNT_PROFILE,
+            get(account_profile::get).post(account_profile::post),
+        )
+        .route(
+            paths::ACCOUNT_CONTACT,
+            get(account_contact::get).post(account_contact::post),
+        )
+        .route(
+            paths::ACCOUNT_PASSWORD,
+            get(account_password::get).post(account_password::post),
+        )
+        .route(
+            paths::ACCOUNT_SESSIONS,
+            get(account_sessions::get).post(account_sessions::post),
+        )
+        .route(paths::ACCOUNT_APPS, get(account_apps::list))
+        .route(paths::ACCOUNT_APP, get(account_apps::get).post(account_apps::post))
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

@@ -39,6 +39,16 @@ pub enum Form {
     Consent(InteractionId),
     /// Sign out.
     Logout,
+    /// Change the profile.
+    Profile,
+    /// Change how one is reached.
+    Contact,
+    /// Change the password.
+    Password,
+    /// End sessions.
+    Sessions,
+    /// Take access back from an app.
+    Apps,
 }
 
 /// The browser of this request. It holds the id of its cookie session, hence no `Debug`.
@@ -154,6 +164,11 @@ impl Browser {
             Form::Account(interaction) => ("account", Some(interaction), sign_in),
             Form::Consent(interaction) => ("consent", Some(interaction), sign_in),
             Form::Logout => ("logout", None, sign_in),
+            Form::Profile => ("profile", None, sign_in),
+            Form::Contact => ("contact", None, sign_in),
+            Form::Password => ("password", None, sign_in),
+            Form::Sessions => ("sessions", None, sign_in),
+            Form::Apps => ("apps", None, sign_in),
         };
         let interaction = interaction.map_or(Uuid::nil(), |id| id.0);
         let parts = [
