@@ -12,9 +12,11 @@ mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
 mod network;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
@@ -31,9 +33,11 @@ pub use self::{
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -60,6 +64,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
     /// Removal of expired rows.
@@ -128,6 +134,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             sweep,
         } = settings;
@@ -139,6 +146,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             sweep,
         }
@@ -156,6 +164,7 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    limits: LimitsConfig,
     log: LogConfig,
     sweep: SweepConfig,
 }
