@@ -10,6 +10,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
 use crate::time::{Clock, Timestamp};
@@ -25,6 +26,8 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    throttle_key: [u8; 32],
+    quotas: Quotas,
     audit: AuditLog,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
@@ -34,6 +37,8 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let throttle_key = master_key.derive("throttle");
+        let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
         Ok(Self(Arc::new(Inner {
             config,
@@ -42,6 +47,8 @@ impl App {
             passwords,
             master_key,
             form_key,
+            throttle_key,
+            quotas,
             audit: AuditLog::default(),
             ring,
         })))
@@ -75,6 +82,16 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.0.throttle_key
+    }
+
+    /// What this node counts by itself.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// Where security events are left for the audit trail.

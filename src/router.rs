@@ -9,7 +9,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
 use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
-use crate::http::{cors, layers, paths, respond, session};
+use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
     account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, home,
@@ -26,8 +26,8 @@ pub fn router(app: &App) -> Router {
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
-        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
-        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
+        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
+    let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
     // Other sites send people here by form as well, so this one stands outside the cross-site check.
     let authorization = Router::new().route(paths::AUTHORIZE, get(authorize::get).post(authorize::post));
@@ -92,6 +92,14 @@ fn account_pages() -> Router<App> {
         )
         .route(paths::ACCOUNT_APPS, get(account_apps::list))
         .route(paths::ACCOUNT_APP, get(account_apps::get).post(account_apps::post))
+}
+
+/// Limits requests from one address, where that is set.
+fn limited(app: &App, routes: Router<App>) -> Router<App> {
+    if app.quotas().address.is_off() {
+        return routes;
+    }
+    routes.layer(from_fn_with_state(app.clone(), throttle::machines))
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

@@ -1,8 +1,11 @@
 //! Changing one's own password. The present one is always asked for: a stolen session alone must not take over an account.
 
+use crate::accounts::login::{Checked, Proven, check_password};
 use crate::app::App;
-use crate::crypto::password::{PasswordError, Verdict};
 use crate::crypto::policy::{PasswordPolicy, WeakPassword};
+use crate::limits::known_browser;
+use crate::limits::sign_in::Password;
+use crate::model::caller::Caller;
 use crate::model::user::{PasswordHash, User};
 use crate::protocol::error::OAuthError;
 use crate::store::{PasswordChange, SignedIn};
@@ -38,9 +41,14 @@ pub enum Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The new password counts; every other session and every grant of the user has ended.
-    Changed,
+    Changed(Proven),
     /// Nothing has changed, because of these.
     Refused(Vec<Problem>),
+    /// Too many wrong passwords before this one, which was not looked at.
+    Throttled {
+        /// After how many seconds one will be.
+        retry_after: i64,
+    },
     /// Too many passwords are being checked; try again.
     Busy,
 }
@@ -62,36 +70,56 @@ pub fn problems(typed: &Typed<'_>, user: &User, policy: PasswordPolicy) -> Vec<P
     checks.into_iter().flatten().collect()
 }
 
+/// Who asks.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The sign-in.
+    pub signed_in: &'a SignedIn,
+    /// What the browser says about accounts that know it.
+    pub known_browser: Option<&'a str>,
+    /// The sender of the request.
+    pub caller: &'a Caller,
+    /// The moment.
+    pub now: Timestamp,
+}
+
 /// How often a change is tried whose password hash was renewed, by a sign-in, while it was being checked.
 const ROUNDS: usize = 2;
 
-/// Checks and changes. The sign-in behind it stays, and counts as a fresh one from now on.
-pub async fn change(app: &App, signed_in: &SignedIn, typed: &Typed<'_>, now: Timestamp) -> Result<Outcome, OAuthError> {
+/// Checks and changes. A wrong present password counts like one at sign-in. The sign-in behind the change stays.
+pub async fn change(app: &App, asking: &Asking<'_>, typed: &Typed<'_>) -> Result<Outcome, OAuthError> {
+    let user = &asking.signed_in.user;
     let min_length = app.config().passwords.min_length;
-    let problems = problems(typed, &signed_in.user, PasswordPolicy { min_length });
+    let problems = problems(typed, user, PasswordPolicy { min_length });
     if !problems.is_empty() {
         return Ok(Outcome::Refused(problems));
     }
-    let id = signed_in.user.id;
     for _ in 0..ROUNDS {
-        let user = app.store().user(id).await?.filter(User::is_enabled);
-        let stored = user.and_then(|user| user.password);
-        let verdict = app
-            .passwords()
-            .verify(typed.current, stored.as_ref().map(|hash| hash.0.as_str()));
-        let verified = match (verdict.await, stored) {
-            (Ok(Verdict::Match { .. }), Some(stored)) => stored,
-            (Ok(_) | Err(PasswordError::TooLong), _) => return Ok(Outcome::Refused(vec![Problem::CurrentWrong])),
-            (Err(_), _) => return Ok(Outcome::Busy),
+        let Some(verified) = app.store().user(user.id).await? else {
+            break;
         };
-        let new = match app.passwords().hash(typed.new).await {
-            Ok(new) => PasswordHash(new),
-            Err(_) => return Ok(Outcome::Busy),
+        let password = Password {
+            username: verified.username.as_str(),
+            user: Some(&verified),
+            proof: asking.known_browser,
+            caller: asking.caller,
         };
-        let keep = Some(signed_in.session.id);
-        let changed = app.store().change_password(id, (&verified, &new), keep, now);
+        match check_password(app, &password, typed.current, asking.now).await? {
+            Checked::Right { .. } => {}
+            Checked::Wrong => break,
+            Checked::Throttled { retry_after } => return Ok(Outcome::Throttled { retry_after }),
+            Checked::Busy => return Ok(Outcome::Busy),
+        }
+        let (Some(old), Ok(new)) = (&verified.password, app.passwords().hash(typed.new).await) else {
+            return Ok(Outcome::Busy);
+        };
+        let new = PasswordHash(new);
+        let keep = Some(asking.signed_in.session.id);
+        let changed = app.store().change_password(user.id, (old, &new), keep, asking.now);
         if changed.await? == PasswordChange::Done {
-            return Ok(Outcome::Changed);
+            let known_browser = known_browser::remember(app, user, &new, asking.known_browser, asking.now);
+            let session = asking.signed_in.session.id;
+            return Ok(Outcome::Changed(Proven { session, known_browser }));
         }
     }
     Ok(Outcome::Refused(vec![Problem::CurrentWrong]))

@@ -350,7 +350,7 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "server",
     "database",
     "keys",
@@ -358,6 +358,7 @@ const SECTIONS: [&str; 9] = [
     "sessions",
     "passwords",
     "account",
+    "limits",
     "log",
     "sweep",
 ];

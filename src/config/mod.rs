@@ -13,9 +13,11 @@ mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
 mod network;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
@@ -33,9 +35,11 @@ pub use self::{
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -64,6 +68,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// What people may do with their own account.
     pub account: AccountConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
     /// Removal of expired rows.
@@ -134,6 +140,7 @@ impl Config {
             sessions,
             passwords,
             account,
+            limits,
             log,
             sweep,
         } = settings;
@@ -146,6 +153,7 @@ impl Config {
             sessions,
             passwords,
             account,
+            limits,
             log,
             sweep,
         }
@@ -164,6 +172,7 @@ struct Settings {
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
     account: AccountConfig,
+    limits: LimitsConfig,
     log: LogConfig,
     sweep: SweepConfig,
 }

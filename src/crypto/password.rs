@@ -10,7 +10,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
@@ -72,6 +72,7 @@ pub struct PasswordHasher {
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     queue: usize,
+    begun: Arc<AtomicU64>,
 }
 
 impl PasswordHasher {
@@ -93,6 +94,7 @@ impl PasswordHasher {
             permits: Arc::new(Semaphore::new(permits)),
             waiting: Arc::default(),
             queue,
+            begun: Arc::default(),
         })
     }
 
@@ -118,6 +120,21 @@ impl PasswordHasher {
         self.run(move || verify_now(&current, stored, &password)).await
     }
 
+    /// Whether a check of `password` would be turned away at once, as far as can be said beforehand: for callers who have to
+    /// do something before it.
+    pub fn would_take(&self, password: &str) -> Result<(), PasswordError> {
+        prepare(password)?;
+        if self.permits.available_permits() == 0 && self.waiting.load(Ordering::SeqCst) >= self.queue {
+            return Err(PasswordError::Busy);
+        }
+        Ok(())
+    }
+
+    /// How many hashes were begun since the start.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` on a blocking thread under a permit. The permit travels with the work: a caller that hangs
     /// up after the start does not make room for another hash before this one is done.
     async fn run<T: Send + 'static>(
@@ -125,6 +142,7 @@ impl PasswordHasher {
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let permit = self.admit().await?;
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let running = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work()

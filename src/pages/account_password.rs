@@ -8,12 +8,12 @@ use axum::response::Response;
 use super::account::{self, Notice};
 use super::cx::PageCx;
 use super::error::PageError;
-use super::login::retry_later;
+use super::login::complete;
 use super::return_to::ReturnTo;
-use super::view::AccountPassword;
-use crate::accounts::password::{Outcome, Problem, Typed, change};
-use crate::http::paths;
+use super::view::{AccountPassword, LoginError};
+use crate::accounts::password::{Asking, Outcome, Problem, Typed, change};
 use crate::http::session::Form;
+use crate::http::{known_browser, paths};
 use crate::model::audit_event::AuditKind;
 use crate::protocol::error::OAuthError;
 use crate::store::SignedIn;
@@ -38,19 +38,39 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
         new: params.field("new").unwrap_or_default(),
         repeated: params.field("repeated").unwrap_or_default(),
     };
-    let outcome = change(&cx.app, &signed_in, &typed, cx.now).await;
+    let asking = Asking {
+        signed_in: &signed_in,
+        known_browser: known_browser::read(&cx.app, &headers),
+        caller: &cx.caller,
+        now: cx.now,
+    };
+    let outcome = change(&cx.app, &asking, &typed).await;
     match outcome.map_err(|error| cx.error(error))? {
-        Outcome::Changed => {
+        Outcome::Changed(proven) => {
             changed(&mut cx, &signed_in).await.map_err(|error| cx.error(error))?;
-            Ok(cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD)))
+            let mut response = cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD));
+            known_browser::write(&cx.app, &mut response, &proven.known_browser);
+            Ok(response)
         }
         Outcome::Refused(problems) => Ok(refused(&cx, &signed_in, &problems)),
-        Outcome::Busy => {
-            let mut page = form(&cx, &signed_in);
-            page.alert = Some("We cannot check passwords just now. Wait a minute, then try again.".to_owned());
-            Ok(retry_later(cx.page(StatusCode::SERVICE_UNAVAILABLE, &page)))
-        }
+        Outcome::Throttled { retry_after } => Ok(unchecked(&cx, &signed_in, LoginError::Throttled(retry_after))),
+        Outcome::Busy => Ok(unchecked(&cx, &signed_in, LoginError::Busy)),
     }
+}
+
+/// Nothing was checked.
+fn unchecked(cx: &PageCx, signed_in: &SignedIn, error: LoginError) -> Response {
+    let why = match error {
+        LoginError::Throttled(_) => error.what_happened(),
+        _ => "We cannot check passwords just now.",
+    };
+    let page = AccountPassword {
+        alert: Some(format!("{why} {}", error.what_to_do())),
+        ..form(cx, signed_in)
+    };
+    let mut response = cx.page(error.status(), &page);
+    complete(&mut response, Some(error));
+    response
 }
 
 /// The browser goes on under a new cookie: what another may have stolen of the old one ends with the old password.

@@ -10,9 +10,10 @@ use source::{File, Function, code_of, files};
 /// The tiers of `src/lib.rs`, from the bottom. `app` and `main` are the tops of theirs.
 const TIERS: &[&[&str]] = &[
     &["protocol", "model", "config", "time"],
-    &["crypto", "outbound", "telemetry"],
+    &["crypto", "outbound", "quota", "telemetry"],
     &["store"],
     &["app"],
+    &["limits"],
     &["client_auth", "tokens", "grants", "authorize", "accounts"],
     &["http", "endpoints", "pages"],
     &["router", "jobs", "playground", "cli", "manual"],
@@ -23,7 +24,11 @@ const TIERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("model", "protocol", "what is stored is made of protocol facts"),
     ("model", "time", "and of times"),
-    ("config", "protocol", "settings that name protocol values are those values"),
+    (
+        "config",
+        "protocol",
+        "settings that name protocol values are those values",
+    ),
     ("grants", "tokens", "a grant ends in tokens"),
     (
         "authorize",
@@ -50,7 +55,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum_server", &["cli/"]),
     ("rustls", &["cli/"]),
     ("rustls_pki_types", &["cli/"]),
-    ("governor", &["http/"]),
+    ("governor", &["quota.rs"]),
     ("qrcode", &["cli/", "playground/"]),
     ("metrics", &["telemetry/"]),
     ("metrics_exporter_prometheus", &["telemetry/"]),

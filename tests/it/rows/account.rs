@@ -365,6 +365,41 @@ both_stores! {
         Tokens::of(server.redeem(&client, &code, &request).await);
     }
 
+    /// Whoever guesses at this form guesses at the sign-in, and the account is not open for more of it.
+    async fn lg_20_guesses_at_the_present_password_count_like_those_at_sign_in(db: TestDb) {
+        let server = TestServer::with(db, |config| {
+            config.limits.sign_in_per_account = "3 per 15m".parse().unwrap();
+            config.limits.sign_in_per_known_browser = "2 per 15m".parse().unwrap();
+        }).await;
+        let alice = server.alice().await;
+        let mut browser = signed_in(&server, "alice").await;
+        browser.open("/account/password").await.page();
+        // In a stolen session without what shows the owner's browser, the account's own count holds.
+        browser.cookies().retain(|name, _| name == "__Host-portcullis");
+        let fields = |current: &'static str| [("current", current), ("new", NEW_PASSWORD), ("repeated", NEW_PASSWORD)];
+        // What needs no look at the present password is not counted.
+        for _ in 0..5 {
+            assert_eq!(browser.submit(&[("current", "guess"), ("new", "short"), ("repeated", "short")]).await.page().status(), 422);
+        }
+        for _ in 0..3 {
+            assert_eq!(browser.submit(&fields("guess")).await.page().status(), 422);
+        }
+        for current in ["guess", PASSWORD] {
+            let page = browser.submit(&fields(current)).await.page();
+            assert_eq!(page.status(), 429, "{current}");
+            assert!(page.response.header("retry-after").parse::<i64>().unwrap() > 0);
+            assert!(page.response.text().contains("Try again in"));
+        }
+        let mut other = Browser::new(&server);
+        other.open("/login").await.page();
+        assert_eq!(other.sign_in("alice", PASSWORD).await.page().status(), 429, "the same count");
+        assert_eq!(server.store().user(alice.id).await.unwrap().unwrap().password, alice.password);
+        server.advance(900);
+        assert_eq!(browser.submit(&fields(PASSWORD)).await.page().status(), 200);
+        // The browser of the change is the owner's: it is known under the new password.
+        assert_eq!(browser.cookies().len(), 2, "{:?}", browser.cookies());
+    }
+
     /// Two changes at once by those who know the old password: one of them counts.
     async fn lg_20_of_two_changes_at_once_one_counts(db: TestDb) {
         let server = TestServer::new(db).await;

@@ -33,3 +33,4 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod sockets;
+mod throttling;
