@@ -54,8 +54,8 @@ impl Notice {
             Self::Saved => "Your changes are saved.",
             Self::Unchanged => "Nothing was different, so nothing was changed.",
             Self::Password => {
-                "Your password is changed. You stay signed in here; everywhere else you were signed out, and apps have to \
-                 ask you again."
+                "Your password is changed. You stay signed in here; everywhere else you were signed out, and apps have lost \
+                 their access until you use them again."
             }
             Self::SessionEnded => "That device is signed out.",
             Self::SessionsEnded => "You are signed out everywhere else.",
