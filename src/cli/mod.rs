@@ -13,6 +13,7 @@ mod migrate;
 mod output;
 mod serve;
 mod text;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, LoadArgs, load};
+use crate::config::{Config, ConfigError, Issuer, LoadArgs, load};
 use crate::time::Clock;
 use cx::Cx;
 
@@ -77,6 +78,8 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Fetch a token: by device login, or with --client-credentials
+    Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
 }
@@ -99,6 +102,7 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
+        Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
         Command::Health(command) => health::run(command, global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
@@ -136,6 +140,14 @@ impl Global {
                 self.load(vec![placeholder]).map_err(|_| error)
             }
         })
+    }
+
+    /// The issuer alone, for a command that needs no other setting: it may run on a machine that has none.
+    fn issuer(&self) -> anyhow::Result<Issuer> {
+        match &self.issuer {
+            Some(issuer) => Ok(issuer.parse()?),
+            None => Ok(self.load(Vec::new())?.issuer),
+        }
     }
 
     async fn open(&self) -> anyhow::Result<Cx> {
