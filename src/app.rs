@@ -35,6 +35,7 @@ impl App {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
         let ring = RwLock::new(None);
+        let audit = AuditLog::new(config.audit.record_addresses);
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -42,7 +43,7 @@ impl App {
             passwords,
             master_key,
             form_key,
-            audit: AuditLog::default(),
+            audit,
             ring,
         })))
     }

@@ -54,9 +54,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = listen::stop_on_signal()?;
     prepare(&app, &stop).await?;
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
+    // Ends after the requests that may still leave events.
+    let served = CancellationToken::new();
+    let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     tracing::info!(issuer = app.issuer(), address = %listener.local_addr()?, "ready");
     let grace = app.config().server.shutdown_grace.as_duration();
-    listen::serve(listener, router(&app), stop, grace).await?;
+    let outcome = listen::serve(listener, router(&app), stop, grace).await;
+    served.cancel();
+    trail.await?;
+    outcome?;
     sweeping.await?;
     app.store().close().await;
     Ok(())

@@ -350,7 +350,7 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "server",
     "database",
     "keys",
@@ -359,6 +359,7 @@ const SECTIONS: [&str; 8] = [
     "passwords",
     "log",
     "sweep",
+    "audit",
 ];
 
 /// The reverse of [`flatten`] for one key; sections do not nest.

@@ -7,6 +7,7 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod audit;
 mod database;
 mod error;
 mod issuer;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
@@ -64,6 +66,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
 }
 
 /// Where to load from. The environment is an argument, so that tests need none of their own.
@@ -116,6 +120,7 @@ impl Config {
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.sweep.check(&mut report);
+        self.audit.check(&mut report);
         report
     }
 
@@ -130,6 +135,7 @@ impl Config {
             passwords,
             log,
             sweep,
+            audit,
         } = settings;
         Self {
             issuer,
@@ -141,6 +147,7 @@ impl Config {
             passwords,
             log,
             sweep,
+            audit,
         }
     }
 }
@@ -158,4 +165,5 @@ struct Settings {
     passwords: PasswordsConfig,
     log: LogConfig,
     sweep: SweepConfig,
+    audit: AuditConfig,
 }

@@ -1,4 +1,5 @@
 //! Work that no request asks for.
 
+pub mod audit;
 pub mod keys;
 pub mod sweep;

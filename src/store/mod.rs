@@ -6,6 +6,7 @@
 
 mod access_tokens;
 mod apis;
+mod audit;
 mod browser_sessions;
 mod catalog;
 mod clients;
@@ -29,6 +30,7 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
+pub use audit::AuditFilter;
 pub use browser_sessions::SignedIn;
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
@@ -147,6 +149,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
     [
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
+        audit::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,

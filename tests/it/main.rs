@@ -15,6 +15,7 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
