@@ -25,6 +25,7 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    throttle_key: [u8; 32],
     audit: AuditLog,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
@@ -34,6 +35,7 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let throttle_key = master_key.derive("throttle");
         let ring = RwLock::new(None);
         let audit = AuditLog::new(config.audit.record_addresses);
         Ok(Self(Arc::new(Inner {
@@ -44,6 +46,7 @@ impl App {
             master_key,
             form_key,
             audit,
+            throttle_key,
             ring,
         })))
     }
@@ -76,6 +79,11 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.0.throttle_key
     }
 
     /// Where security events are left for the audit trail.

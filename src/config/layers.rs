@@ -357,6 +357,7 @@ const SECTIONS: [&str; 9] = [
     "tokens",
     "sessions",
     "passwords",
+    "limits",
     "log",
     "sweep",
     "audit",

@@ -13,9 +13,11 @@ mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
 mod network;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
@@ -33,9 +35,11 @@ pub use self::{
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -62,6 +66,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
     /// Removal of expired rows.
@@ -133,6 +139,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             sweep,
             audit,
@@ -145,6 +152,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             sweep,
             audit,
@@ -163,6 +171,7 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    limits: LimitsConfig,
     log: LogConfig,
     sweep: SweepConfig,
     audit: AuditConfig,

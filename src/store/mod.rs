@@ -21,6 +21,7 @@ mod signing_keys;
 mod sqlite;
 mod stats;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
@@ -42,6 +43,7 @@ pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Su
 pub use signing_keys::KeyWrite;
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
+pub use throttles::{Limit, MAX_LIMITS, Reservation};
 pub use users::UserWrite;
 pub use web_sessions::{WebSessions, expiry_at};
 
@@ -160,6 +162,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
+        throttles::STATEMENTS,
         users::STATEMENTS,
         web_sessions::STATEMENTS,
     ]

@@ -10,6 +10,7 @@ mod refresh_tokens;
 mod schema;
 mod sessions;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
