@@ -13,6 +13,7 @@ mod consents;
 mod error;
 mod grants;
 mod interactions;
+mod introspection;
 mod migrate;
 mod postgres;
 mod refresh_tokens;
@@ -37,6 +38,7 @@ pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
+pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::KeyWrite;
@@ -155,6 +157,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         consents::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
+        introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
         refresh_tokens::STATEMENTS,
