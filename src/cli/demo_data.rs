@@ -256,6 +256,7 @@ fn metadata(
         grant_types: grant_types.to_vec(),
         scope: Scope::try_from(scope.to_owned()).map_err(anyhow::Error::msg)?,
         default_audience: None,
+        resource_server_for: Vec::new(),
         pkce: PkcePolicy::Required,
         consent: ConsentPolicy::Ask,
         redirect_uri_at_token: true,

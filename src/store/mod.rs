@@ -10,9 +10,11 @@ mod audit;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod consents;
 mod error;
 mod grants;
 mod interactions;
+mod introspection;
 mod migrate;
 mod postgres;
 mod refresh_tokens;
@@ -32,19 +34,21 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
 pub use audit::AuditFilter;
-pub use browser_sessions::SignedIn;
+pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
+pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
+pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::KeyWrite;
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
 pub use throttles::{Limit, MAX_LIMITS, Reservation};
-pub use users::UserWrite;
+pub use users::{PasswordChange, UserWrite};
 pub use web_sessions::{WebSessions, expiry_at};
 
 /// What a store method returns.
@@ -155,8 +159,10 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        consents::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
+        introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
         refresh_tokens::STATEMENTS,

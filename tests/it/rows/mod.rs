@@ -15,6 +15,7 @@ mod documents;
 mod dump;
 mod faults;
 mod forged_jwts;
+mod introspection;
 mod jwts;
 mod leaks;
 mod listed;

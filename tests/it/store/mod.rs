@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod clients;
 mod codes;
+mod consents;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
