@@ -12,6 +12,7 @@ use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
+use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -26,6 +27,7 @@ struct Inner {
     master_key: MasterKey,
     form_key: [u8; 32],
     audit: AuditLog,
+    metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -35,6 +37,7 @@ impl App {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
         let ring = RwLock::new(None);
+        let metrics = metrics(&config);
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -42,7 +45,8 @@ impl App {
             passwords,
             master_key,
             form_key,
-            audit: AuditLog::default(),
+            audit: AuditLog::counted(metrics.clone()),
+            metrics,
             ring,
         })))
     }
@@ -82,6 +86,11 @@ impl App {
         &self.0.audit
     }
 
+    /// What is counted for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// The issuer identifier (RFC 8414 §2).
     pub fn issuer(&self) -> &str {
         self.0.config.issuer.as_str()
@@ -115,6 +124,17 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.
+fn metrics(config: &Config) -> Metrics {
+    if config.metrics.listen.0.is_none() {
+        return Metrics::default();
+    }
+    Metrics::on().unwrap_or_else(|error| {
+        tracing::error!(%error, "there will be no metrics");
+        Metrics::default()
+    })
 }
 
 /// The hasher that the settings describe.

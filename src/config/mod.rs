@@ -13,7 +13,9 @@ mod issuer;
 mod keys;
 mod layers;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
 mod secret;
 mod server;
@@ -21,6 +23,7 @@ mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -32,7 +35,9 @@ pub use self::{
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
@@ -40,6 +45,7 @@ pub use self::{
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -62,6 +68,10 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
 }
@@ -115,6 +125,7 @@ impl Config {
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         report
     }
@@ -129,6 +140,8 @@ impl Config {
             sessions,
             passwords,
             log,
+            metrics,
+            tracing,
             sweep,
         } = settings;
         Self {
@@ -140,6 +153,8 @@ impl Config {
             sessions,
             passwords,
             log,
+            metrics,
+            tracing,
             sweep,
         }
     }
@@ -157,5 +172,7 @@ struct Settings {
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
 }
