@@ -12,6 +12,7 @@ use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
+use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -27,6 +28,7 @@ struct Inner {
     form_key: [u8; 32],
     throttle_key: [u8; 32],
     audit: AuditLog,
+    metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -37,7 +39,8 @@ impl App {
         let form_key = master_key.derive("forms");
         let throttle_key = master_key.derive("throttle");
         let ring = RwLock::new(None);
-        let audit = AuditLog::new(config.audit.record_addresses);
+        let metrics = metrics(&config);
+        let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -47,6 +50,7 @@ impl App {
             form_key,
             audit,
             throttle_key,
+            metrics,
             ring,
         })))
     }
@@ -91,6 +95,11 @@ impl App {
         &self.0.audit
     }
 
+    /// What is counted for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// The issuer identifier (RFC 8414 §2).
     pub fn issuer(&self) -> &str {
         self.0.config.issuer.as_str()
@@ -124,6 +133,17 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.
+fn metrics(config: &Config) -> Metrics {
+    if config.metrics.listen.0.is_none() {
+        return Metrics::default();
+    }
+    Metrics::on().unwrap_or_else(|error| {
+        tracing::error!(%error, "there will be no metrics");
+        Metrics::default()
+    })
 }
 
 /// The hasher that the settings describe.

@@ -15,7 +15,9 @@ mod keys;
 mod layers;
 mod limits;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
 mod rate;
 mod secret;
@@ -24,6 +26,7 @@ mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -37,7 +40,9 @@ pub use self::{
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
     secret::Secret,
@@ -46,6 +51,7 @@ pub use self::{
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -70,6 +76,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
     /// The audit trail.
@@ -125,6 +135,7 @@ impl Config {
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
         report
@@ -141,6 +152,8 @@ impl Config {
             passwords,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
             audit,
         } = settings;
@@ -154,6 +167,8 @@ impl Config {
             passwords,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
             audit,
         }
@@ -173,6 +188,8 @@ struct Settings {
     passwords: PasswordsConfig,
     limits: LimitsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
     audit: AuditConfig,
 }

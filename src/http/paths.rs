@@ -38,6 +38,8 @@ pub const STATIC: &str = "/static/{name}";
 pub const HEALTH: &str = "/healthz";
 /// The process can do its work.
 pub const READY: &str = "/readyz";
+/// What Prometheus scrapes, on the metrics listener only.
+pub const METRICS: &str = "/metrics";
 
 /// A path with its one parameter filled in.
 pub fn fill(path: &str, value: &str) -> String {

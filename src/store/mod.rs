@@ -16,6 +16,7 @@ mod grants;
 mod interactions;
 mod introspection;
 mod migrate;
+mod pools;
 mod postgres;
 mod refresh_tokens;
 mod rows;
@@ -175,35 +176,35 @@ pub fn all_statements() -> Vec<&'static Statement> {
     .concat()
 }
 
-/// Picks a statement's text for a connection, and counts one round trip for the request's log line.
+/// Picks a statement's text for a connection, to be run at once: from here on it is counted and timed.
 trait Backend {
     fn text(&self, statement: &'static Statement) -> &'static str;
 }
 
 impl Backend for PgPool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for PgConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for SqlitePool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }
 
 impl Backend for SqliteConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }

@@ -103,26 +103,28 @@ statements! {
 /// See [`super::Store::issue_code`]. `false`: the interaction was answered before.
 pub(super) async fn issue_code(pool: &PgPool, new: &NewGrant<'_>) -> Result<bool> {
     let (grant, code) = (new.grant, new.code);
-    let query = sqlx::query_scalar(pool.text(&ISSUE_CODE))
-        .bind(grant.created_at.0)
-        .bind(new.interaction.map(|id| id.0))
-        .bind(new.remember.map(ToString::to_string))
-        .bind(grant.user_id.0)
-        .bind(grant.client_id.as_str())
-        .bind(grant.id.0)
-        .bind(grant.session_id.0)
-        .bind(grant.scope.to_string())
-        .bind(Json(&grant.resources))
-        .bind(Json(&grant.authentication))
-        .bind(new.offline)
-        .bind(grant.expires_at.0)
-        .bind(code.digest.as_bytes().as_slice())
-        .bind(code.redirect_uri.as_str())
-        .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
-        .bind(code.nonce.as_deref())
-        .bind(code.expires_at.0);
-    let issued: i64 = stats::timed(query.fetch_one(pool)).await?;
-    Ok(issued == 1)
+    stats::timed(async {
+        let query = sqlx::query_scalar::<_, i64>(pool.text(&ISSUE_CODE))
+            .bind(grant.created_at.0)
+            .bind(new.interaction.map(|id| id.0))
+            .bind(new.remember.map(ToString::to_string))
+            .bind(grant.user_id.0)
+            .bind(grant.client_id.as_str())
+            .bind(grant.id.0)
+            .bind(grant.session_id.0)
+            .bind(grant.scope.to_string())
+            .bind(Json(&grant.resources))
+            .bind(Json(&grant.authentication))
+            .bind(new.offline)
+            .bind(grant.expires_at.0)
+            .bind(code.digest.as_bytes().as_slice())
+            .bind(code.redirect_uri.as_str())
+            .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
+            .bind(code.nonce.as_deref())
+            .bind(code.expires_at.0);
+        Ok(query.fetch_one(pool).await? == 1)
+    })
+    .await
 }
 
 /// See [`super::Store::redeem_code`]. `false`: another caller was first.
@@ -149,15 +151,17 @@ async fn exchange(
     now: Timestamp,
 ) -> Result<bool> {
     let (refresh, access) = (tokens.refresh.as_ref(), tokens.access.as_ref());
-    let query = sqlx::query_scalar(pool.text(statement))
-        .bind(presented.as_bytes().as_slice())
-        .bind(now.0)
-        .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
-        .bind(refresh.map(|token| token.expires_at.0))
-        .bind(access.map(|token| token.digest.as_bytes().as_slice()))
-        .bind(access.map(|token| token.client_id.as_str()))
-        .bind(access.map(|token| Json(&token.content)))
-        .bind(access.map(|token| token.expires_at.0));
-    let claimed: i64 = stats::timed(query.fetch_one(pool)).await?;
-    Ok(claimed == 1)
+    stats::timed(async {
+        let query = sqlx::query_scalar::<_, i64>(pool.text(statement))
+            .bind(presented.as_bytes().as_slice())
+            .bind(now.0)
+            .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
+            .bind(refresh.map(|token| token.expires_at.0))
+            .bind(access.map(|token| token.digest.as_bytes().as_slice()))
+            .bind(access.map(|token| token.client_id.as_str()))
+            .bind(access.map(|token| Json(&token.content)))
+            .bind(access.map(|token| token.expires_at.0));
+        Ok(query.fetch_one(pool).await? == 1)
+    })
+    .await
 }

@@ -205,7 +205,7 @@ async fn queries_of_client_credentials(server: &TestServer, client: &TestClient)
         presented,
         caller: Caller::default(),
     };
-    let (response, queries) = counted(token::post(State(server.app.clone()), form)).await;
+    let (response, queries) = counted(server.app.metrics(), token::post(State(server.app.clone()), form)).await;
     assert_eq!(response.status(), 200);
     queries.count
 }
