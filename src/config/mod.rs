@@ -129,7 +129,7 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);

@@ -25,4 +25,5 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod tls;
 mod token_command;
