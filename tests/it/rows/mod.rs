@@ -18,6 +18,7 @@ mod forged_jwts;
 mod jwts;
 mod leaks;
 mod listed;
+mod lost_answers;
 mod models;
 mod outages;
 mod redirect_uri_registration;
