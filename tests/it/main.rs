@@ -24,3 +24,4 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;

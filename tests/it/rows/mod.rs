@@ -11,6 +11,7 @@ mod client_auth;
 mod code_decisions;
 mod codes;
 mod consent;
+mod crashes;
 mod documents;
 mod dump;
 mod faults;
