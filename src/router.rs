@@ -58,7 +58,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::HEALTH, get(health::alive))
         .route(paths::READY, get(health::ready));
 
-    let with_cookies = authorization.merge(people).layer(session::layer(app));
+    let with_cookies = authorization
+        .merge(people)
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)

@@ -25,5 +25,6 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
 mod tls;
 mod token_command;
