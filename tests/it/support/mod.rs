@@ -13,7 +13,7 @@ mod proxy;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
-#[allow(unused_imports)]
+#[expect(unused_imports, reason = "the next tests use it")]
 pub use cluster::Cluster;
 pub use crowd::{Crowd, Trouble, assert_sound};
 pub(crate) use db::both_stores;
