@@ -34,3 +34,4 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod sockets;
+mod throttling;
