@@ -26,6 +26,11 @@ pub async fn counted<T>(work: impl Future<Output = T>) -> (T, QueryStats) {
         .await
 }
 
+/// How long this request has waited for the database so far; nothing outside a request.
+pub(super) fn spent() -> Duration {
+    STATS.try_with(|stats| stats.get().time).unwrap_or_default()
+}
+
 /// Counts one statement. Outside a request (jobs, the command line) nobody asks, and nothing is counted.
 pub(super) fn count() {
     add(QueryStats {
