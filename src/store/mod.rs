@@ -10,6 +10,7 @@ mod apis;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod clock;
 mod error;
 mod grants;
 mod interactions;
@@ -152,6 +153,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        clock::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
         migrate::STATEMENTS,

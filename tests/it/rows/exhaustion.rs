@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use axum::http::Method;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -24,6 +25,11 @@ async fn sign_ins(node: &TestServer, count: usize) -> Vec<crate::support::TestRe
                 .1
         })
         .collect()
+}
+
+fn post(node: &TestServer, body: Vec<u8>) -> crate::support::TestRequest {
+    node.request(Method::POST, "/token")
+        .body("application/x-www-form-urlencoded", body)
 }
 
 both_stores! {
@@ -62,6 +68,7 @@ both_stores! {
 async fn ft_40_five_hundred_sign_ins_and_large_bodies_stay_below_256_mib() {
     let server = TestServer::new(TestDb::sqlite().await).await;
     let shop = server.add_client(ClientSpec::web("shop")).await;
+    server.alice().await;
     let data = tempfile::tempdir().unwrap();
     let process = Process::listening(serve_command(&server, data.path(), &REAL_PASSWORDS), "ready");
     let node = process.node(&server);
@@ -70,19 +77,9 @@ async fn ft_40_five_hundred_sign_ins_and_large_bodies_stay_below_256_mib() {
         flood.spawn(request.send());
     }
     for length in [60_000, 10_000_000].repeat(20) {
-        let body = format!("grant_type=client_credentials&client_id={}", "x".repeat(length));
-        flood.spawn(
-            server
-                .request(axum::http::Method::POST, "/token")
-                .body("application/x-www-form-urlencoded", body)
-                .send(),
-        );
-        let body = vec![b'x'; length];
-        flood.spawn(
-            node.request(axum::http::Method::POST, "/token")
-                .body("application/x-www-form-urlencoded", body)
-                .send(),
-        );
+        let form = format!("grant_type=client_credentials&client_id={}", "x".repeat(length));
+        flood.spawn(post(&node, form.into_bytes()).send());
+        flood.spawn(post(&node, vec![b'x'; length]).send());
     }
     let (mut checked, mut busy) = (0, 0);
     for answer in flood.join_all().await {

@@ -35,4 +35,5 @@ mod scripts;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod soak;
 mod sockets;

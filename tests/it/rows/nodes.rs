@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use portcullis::jobs::clock;
+use portcullis::time::Timestamp;
+
 use super::faults::works;
 use crate::support::process::{Process, serve_command};
 use crate::support::{
@@ -71,7 +74,8 @@ both_stores! {
     }
 
     async fn rc_30_nodes_whose_clocks_differ_by_thirty_seconds(db: TestDb) {
-        let server = TestServer::with(db, |config| config.tokens.code_lifetime = seconds(60)).await;
+        // A retry on another node is one only while the window is longer than the clocks differ.
+        let server = TestServer::with(db, |config| config.tokens.refresh_retry_window = seconds(60)).await;
         let client = server.add_client(ClientSpec::web("shop").trusted()).await;
         let fast = server.with_clock_ahead(30).await;
         let slow = server.with_clock_ahead(-30).await;
@@ -100,6 +104,43 @@ both_stores! {
         server.advance(1 + 30);
         server.userinfo(&tokens.access).await.expect_error(401, "invalid_token");
     }
+
+    async fn ft_36_a_clock_that_is_ten_minutes_off_is_noticed(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let client = server.add_client(ClientSpec::web("shop").trusted()).await;
+        assert_eq!(clock::difference(&server.app).await, None);
+        for off in [600, -600] {
+            let node = server.with_clock_ahead(off).await;
+            let ahead = clock::difference(&node.app).await.unwrap();
+            // The test's clock stands while the database's moves.
+            assert!((ahead - off).abs() < 25, "{ahead}");
+        }
+        let ahead = server.with_clock_ahead(600).await;
+        let (code, request) = server.code(&client, "openid").await;
+        ahead.redeem(&client, &code, &request).await.expect_error(400, "invalid_grant");
+        let tokens = ahead.code_flow(&client, "openid").await;
+        server.userinfo(&tokens.access).await.expect_error(401, "invalid_token");
+    }
+}
+
+#[test]
+fn ft_35_a_clock_that_was_set_is_noticed() {
+    let seen = clock::Seen {
+        wall: Timestamp(1_000_000),
+        since: std::time::Instant::now(),
+    };
+    for (shows, elapsed, jump) in [
+        (30, 30_000, None),
+        (31, 30_000, None),
+        (34, 30_999, None),
+        (35, 30_000, Some(5)),
+        (26, 30_000, None),
+        (-3570, 30_000, Some(-3600)),
+        (3630, 30_000, Some(3600)),
+    ] {
+        let found = seen.jump(Timestamp(1_000_000 + shows), Duration::from_millis(elapsed));
+        assert_eq!(found, jump, "{shows} after {elapsed} ms");
+    }
 }
 
 /// The proxy's patience ends while the first node is still at work, and it asks the second.
@@ -108,6 +149,7 @@ async fn ft_31_a_proxy_that_asks_a_second_node_gets_one_effect() {
     let Some(db) = TestDb::postgres().await else { return };
     let server = TestServer::new(db).await;
     let client = server.add_client(ClientSpec::web("shop").trusted()).await;
+    server.alice().await;
     let wire = Wire::to(server.db.url()).await;
     let first = server.over(TestDb::try_open(wire.url(), false).await.unwrap(), |_| {});
     assert!(works(&first, &client).await);
