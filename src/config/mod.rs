@@ -8,6 +8,7 @@
 //! is worse than a server that does not start.
 
 mod account;
+mod audit;
 mod database;
 mod error;
 mod issuer;
@@ -15,7 +16,9 @@ mod keys;
 mod layers;
 mod limits;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
 mod rate;
 mod secret;
@@ -24,6 +27,7 @@ mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -31,13 +35,16 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     account::AccountConfig,
+    audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
     secret::Secret,
@@ -46,6 +53,7 @@ pub use self::{
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -72,8 +80,14 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
 }
 
 /// Where to load from. The environment is an argument, so that tests need none of their own.
@@ -119,14 +133,16 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
+        self.audit.check(&mut report);
         report
     }
 
@@ -142,7 +158,10 @@ impl Config {
             account,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         } = settings;
         Self {
             issuer,
@@ -155,7 +174,10 @@ impl Config {
             account,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         }
     }
 }
@@ -174,5 +196,8 @@ struct Settings {
     account: AccountConfig,
     limits: LimitsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
+    audit: AuditConfig,
 }

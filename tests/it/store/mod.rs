@@ -1,5 +1,6 @@
 //! What the store promises, on both databases alike.
 
+mod audit;
 mod catalog;
 mod clients;
 mod codes;
