@@ -1,5 +1,6 @@
 //! Signing in with a password.
 
+use super::trail;
 use crate::app::App;
 use crate::crypto::password::{PasswordError, Verdict};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
@@ -53,22 +54,34 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthE
         let stored = stored.map(|hash| hash.0.as_str());
         let needs_rehash = match app.passwords().verify(attempt.password, stored).await {
             Ok(Verdict::Match { needs_rehash }) => needs_rehash,
-            Ok(Verdict::Mismatch) | Err(PasswordError::TooLong) => return Ok(Outcome::Refused),
+            Ok(Verdict::Mismatch) | Err(PasswordError::TooLong) => {
+                return Ok(refused(app, attempt, user.as_ref()));
+            }
             Err(PasswordError::Busy | PasswordError::Failed | PasswordError::Parameters(_)) => {
                 return Ok(Outcome::Busy);
             }
         };
-        let Some(user) = user.filter(User::is_enabled) else {
-            return Ok(Outcome::Refused);
+        let user = match user {
+            Some(user) if user.is_enabled() => user,
+            other => return Ok(refused(app, attempt, other.as_ref())),
         };
         if let Some(outcome) = begin_session(app, &user, attempt).await? {
+            let again = matches!(outcome, Outcome::Confirmed(_));
+            trail::signed_in(app, &user, again, (attempt.caller, attempt.now));
             if needs_rehash {
                 rehash(app, &user, attempt.password).await;
             }
             return Ok(outcome);
         }
     }
-    Ok(Outcome::Refused)
+    let user = find(app, attempt.username).await?;
+    Ok(refused(app, attempt, user.as_ref()))
+}
+
+/// Refuses, and leaves it in the audit trail.
+fn refused(app: &App, attempt: &Attempt<'_>, user: Option<&User>) -> Outcome {
+    trail::refused(app, user, (attempt.caller, attempt.now));
+    Outcome::Refused
 }
 
 /// A row that cannot be read is nobody: its owner cannot sign in, and an attacker learns nothing.

@@ -3,3 +3,4 @@
 pub mod consent;
 pub mod login;
 pub mod sessions;
+pub mod trail;

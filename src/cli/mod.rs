@@ -14,6 +14,7 @@ mod output;
 mod serve;
 mod text;
 mod token;
+mod trail;
 mod user;
 
 use std::path::PathBuf;

@@ -8,9 +8,11 @@ use std::sync::Arc;
 pub use presented::Presented;
 
 use crate::app::App;
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::protocol::client_auth_method::ClientAuthMethod;
-use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 use crate::store::Catalog;
 use crate::time::Timestamp;
 
@@ -25,7 +27,26 @@ pub struct Authenticated {
 
 /// Authenticates the client that `presented` names. An unknown client and a wrong generated secret
 /// cost and look the same.
-pub async fn authenticate(app: &App, presented: &Presented, now: Timestamp) -> Result<Authenticated, OAuthError> {
+pub async fn authenticate(
+    app: &App,
+    presented: &Presented,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Authenticated, OAuthError> {
+    let outcome = check(app, presented, now).await;
+    if let Err(error) = &outcome
+        && error.code == ErrorCode::InvalidClient
+    {
+        let event = AuditEvent::new(AuditKind::ClientAuthFailed, Actor::Nobody, now)
+            .by(caller)
+            .client(presented.client_id())
+            .reason(error.reason);
+        app.audit().record(event);
+    }
+    outcome
+}
+
+async fn check(app: &App, presented: &Presented, now: Timestamp) -> Result<Authenticated, OAuthError> {
     let found = app.store().find_client(presented.client_id()).await?;
     let Some(client) = found.client else {
         secret::waste_a_comparison(presented.secret());
