@@ -55,7 +55,7 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
     let mut tasks = JoinSet::new();
     let mut spawn = |listeners: Vec<TcpListener>, router: Router| {
         for listener in listeners {
-            tasks.spawn(listen::serve(listener, router.clone(), stop.clone(), GRACE));
+            tasks.spawn(listen::serve(listener, None, router.clone(), stop.clone(), GRACE));
         }
     };
     spawn(servers, router(&app));

@@ -11,9 +11,11 @@ mod health;
 mod key;
 mod listen;
 mod migrate;
+mod notify;
 mod output;
 mod serve;
 mod text;
+mod tls;
 mod token;
 mod trail;
 mod user;
@@ -90,6 +92,7 @@ enum Command {
 
 /// Runs the command line. Errors are printed for people, on stderr, with what to do.
 pub fn main() -> ExitCode {
+    tls::install_provider();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -107,7 +110,7 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
         Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
-        Command::Health(command) => health::run(command, global.json).await,
+        Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,

@@ -13,15 +13,20 @@ mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -33,15 +38,20 @@ pub use self::{
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -62,8 +72,14 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
     /// The audit trail.
@@ -113,12 +129,13 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
         report
@@ -133,7 +150,10 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
+            metrics,
+            tracing,
             sweep,
             audit,
         } = settings;
@@ -145,7 +165,10 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
+            metrics,
+            tracing,
             sweep,
             audit,
         }
@@ -163,7 +186,10 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    limits: LimitsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
     audit: AuditConfig,
 }

@@ -2,4 +2,5 @@
 
 pub mod audit;
 pub mod keys;
+pub mod metrics;
 pub mod sweep;

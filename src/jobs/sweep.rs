@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, counted};
 
 /// Between two batches, so that writers who wait get their turn.
 const BREATH: Duration = Duration::from_millis(20);
@@ -26,6 +26,10 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Sweeps everything that has expired by now. Returns how many rows went.
 pub async fn once(app: &App) -> Result<u64, StoreError> {
+    counted(app.metrics(), sweep(app)).await.0
+}
+
+async fn sweep(app: &App) -> Result<u64, StoreError> {
     let now = app.clock().now();
     let batch = i64::from(app.config().sweep.batch);
     let remembered = now.plus(-app.config().audit.retention.as_secs());

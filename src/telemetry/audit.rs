@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::metrics::{Metrics, names};
 use crate::model::audit_event::{Actor, AuditEvent};
 
 /// The most events that wait. At some hundred bytes each that is a few megabytes, and minutes of an ordinary day.
@@ -28,6 +29,7 @@ struct Inner {
     record_addresses: bool,
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ struct Waiting {
     /// How many of `events` strangers have caused.
     strangers: usize,
     lost: u64,
+    /// Those that batches have told of included.
+    lost_ever: u64,
 }
 
 /// What waits to be stored.
@@ -52,12 +56,14 @@ pub struct Batch {
 }
 
 impl AuditLog {
-    /// An empty room. Without `record_addresses` nobody learns from where things were done.
-    pub fn new(record_addresses: bool) -> Self {
+    /// An empty room whose events are counted in `metrics` as well. Without `record_addresses` nobody learns from where
+    /// things were done.
+    pub fn new(record_addresses: bool, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             record_addresses,
             waiting: Mutex::default(),
             arrived: Notify::new(),
+            metrics,
         }))
     }
 
@@ -67,12 +73,23 @@ impl AuditLog {
             event.address = None;
         }
         log(&event);
+        self.0.metrics.event(event.kind);
         self.0
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .admit(event);
         self.0.arrived.notify_one();
+    }
+
+    /// Tells how full the room is, and how many did not fit since the start.
+    pub fn observe(&self) {
+        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, lost) = (waiting.events.len(), waiting.lost_ever);
+        drop(waiting);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.0.metrics.set(&names::AUDIT_WAITING, &[], f64::from(count));
+        self.0.metrics.total(&names::AUDIT_LOST, &[], lost);
     }
 
     /// Waits until something was left.
@@ -137,6 +154,7 @@ impl Waiting {
             self.events.push_back(event);
         } else {
             self.lost = self.lost.saturating_add(event.count);
+            self.lost_ever = self.lost_ever.saturating_add(event.count);
         }
     }
 
@@ -205,7 +223,7 @@ mod tests {
 
     #[test]
     fn equal_events_that_wait_together_are_one_with_a_count() {
-        let log = AuditLog::new(true);
+        let log = AuditLog::new(true, Metrics::default());
         for at in 1..=3 {
             log.record(failed(7, at));
             log.record(AuditEvent::new(AuditKind::SignOut, Actor::System, Timestamp(at)));
@@ -226,7 +244,7 @@ mod tests {
 
     #[test]
     fn strangers_have_few_places_and_everything_is_counted() {
-        let log = AuditLog::new(true);
+        let log = AuditLog::new(true, Metrics::default());
         for address in 0..1000 {
             log.record(failed(address, 1));
         }
@@ -242,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_full_room_counts_what_is_lost_and_holds_what_came_first() {
-        let log = AuditLog::new(true);
+        let log = AuditLog::new(true, Metrics::default());
         for at in 0..CAPACITY + 5 {
             let at = Timestamp(i64::try_from(at).unwrap());
             log.record(AuditEvent::new(AuditKind::SignOut, Actor::System, at));
@@ -255,9 +273,33 @@ mod tests {
 
     #[test]
     fn addresses_stay_out_where_they_shall() {
-        let log = AuditLog::new(false);
+        let log = AuditLog::new(false, Metrics::default());
         log.record(failed(7, 1));
         let event = log.take(1).events.remove(0);
         assert_eq!((event.address, event.request_id.as_deref()), (None, Some("request-7")));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_though_a_batch_has_told_of_it() {
+        let metrics = Metrics::on().unwrap();
+        let log = AuditLog::new(true, metrics.clone());
+        let event = || AuditEvent::new(AuditKind::SignIn, Actor::System, Timestamp::new(1));
+        for _ in 0..CAPACITY + 3 {
+            log.record(event());
+        }
+        let batch = log.take(10);
+        assert_eq!((batch.events.len(), batch.lost), (10, 3));
+        for _ in 0..12 {
+            log.record(event());
+        }
+        log.observe();
+        let text = metrics.render().unwrap();
+        for line in [
+            format!("portcullis_audit_events_waiting {CAPACITY}"),
+            "portcullis_audit_events_lost_total 5".to_owned(),
+            format!("portcullis_security_events_total{{kind=\"sign_in\"}} {}", CAPACITY + 15),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}");
+        }
     }
 }

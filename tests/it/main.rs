@@ -26,4 +26,6 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
+mod tls;
 mod token_command;
