@@ -16,6 +16,7 @@
 mod architecture;
 mod audiences;
 mod audit;
+mod audit_command;
 mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;

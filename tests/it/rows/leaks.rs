@@ -169,7 +169,7 @@ both_stores! {
     async fn lk_01_no_secret_reaches_the_log_at_any_level(db: TestDb) {
         let server = TestServer::new(db).await;
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
-        let process = Process::serve(&server, &[levels]);
+        let mut process = Process::serve(&server, &[levels]);
         let secrets = every_flow(&server, &process.node(&server)).await;
         // The library for HTTP/2 is the one that logs whole headers.
         get_over_http2(&process, "cookie", "__Host-portcullis=canary-forged-cookie").await;
@@ -180,6 +180,12 @@ both_stores! {
         assert_absent(&secrets, &log, "the log");
         assert!(!log.contains("BEGIN PRIVATE") && !log.contains("PRIVATE KEY"));
         assert!(!log.contains("SELECT ") && !log.contains("INSERT "), "no statements");
+        process.signal("TERM");
+        assert!(process.ended().is_some_and(|status| status.success()));
+        let trail = server.audit_trail().await;
+        assert!(trail.len() > 10, "{trail:?}");
+        assert_absent(&secrets, &format!("{trail:?}"), "the audit trail");
+        assert!(log.contains(r#""kind":"sign_in_failed""#), "the trail is in the log for those who ask");
     }
 
     async fn lk_02_the_request_line_knows_the_route_only(db: TestDb) {
@@ -220,6 +226,7 @@ both_stores! {
     async fn lk_05_the_database_holds_no_secret_in_clear(db: TestDb) {
         let server = TestServer::new(db).await;
         let mut secrets = every_flow(&server, &server).await;
+        assert!(server.audit_trail().await.len() > 10);
         let not_secret_here = ["e-mail address", "password hash", "state", "nonce", "login hint"];
         secrets.retain(|(name, _)| !not_secret_here.contains(name));
         let dump = dump(&server).await;
