@@ -29,13 +29,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::metrics::MetricsConfig;
 pub use self::{
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     log::{LogConfig, LogFormat},
-    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
     optional::Optional,
     passwords::PasswordsConfig,

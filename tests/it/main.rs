@@ -16,6 +16,7 @@
 mod architecture;
 mod audiences;
 mod conformance_shape;
+mod metrics;
 mod openidconnect_client;
 mod query_budget;
 mod races;
@@ -24,3 +25,4 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod traces;

@@ -2,12 +2,14 @@
 //! `browser.sign_in("alice", PASSWORD)`.
 
 mod browser;
+pub mod collector;
 mod db;
 mod fixtures;
 mod html;
 mod http;
 pub mod process;
 mod proxy;
+pub mod scrape;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
