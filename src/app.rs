@@ -26,6 +26,7 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    throttle_key: [u8; 32],
     audit: AuditLog,
     metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
@@ -36,8 +37,10 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let throttle_key = master_key.derive("throttle");
         let ring = RwLock::new(None);
         let metrics = metrics(&config);
+        let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -45,7 +48,8 @@ impl App {
             passwords,
             master_key,
             form_key,
-            audit: AuditLog::counted(metrics.clone()),
+            audit,
+            throttle_key,
             metrics,
             ring,
         })))
@@ -79,6 +83,11 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.0.throttle_key
     }
 
     /// Where security events are left for the audit trail.

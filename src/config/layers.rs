@@ -351,17 +351,19 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 12] = [
     "server",
     "database",
     "keys",
     "tokens",
     "sessions",
     "passwords",
+    "limits",
     "log",
     "metrics",
     "tracing",
     "sweep",
+    "audit",
 ];
 
 /// The reverse of [`flatten`] for one key; sections do not nest.

@@ -7,16 +7,19 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod audit;
 mod database;
 mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
 mod metrics;
 mod network;
 mod optional;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
@@ -31,14 +34,17 @@ use serde::{Deserialize, Serialize};
 
 pub use self::metrics::MetricsConfig;
 pub use self::{
+    audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
     optional::Optional,
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -66,6 +72,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -74,6 +82,8 @@ pub struct Config {
     pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
 }
 
 /// Where to load from. The environment is an argument, so that tests need none of their own.
@@ -119,7 +129,7 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
@@ -127,6 +137,7 @@ impl Config {
         self.passwords.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
+        self.audit.check(&mut report);
         report
     }
 
@@ -139,10 +150,12 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             metrics,
             tracing,
             sweep,
+            audit,
         } = settings;
         Self {
             issuer,
@@ -152,10 +165,12 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            limits,
             log,
             metrics,
             tracing,
             sweep,
+            audit,
         }
     }
 }
@@ -171,8 +186,10 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    limits: LimitsConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,
     sweep: SweepConfig,
+    audit: AuditConfig,
 }

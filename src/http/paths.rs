@@ -8,6 +8,8 @@ pub const TOKEN: &str = "/token";
 pub const USERINFO: &str = "/userinfo";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
+/// RFC 7662.
+pub const INTROSPECT: &str = "/introspect";
 /// RFC 7517.
 pub const JWKS: &str = "/.well-known/jwks.json";
 /// OpenID Connect Discovery §4.

@@ -32,11 +32,13 @@ pub async fn once(app: &App) -> Result<u64, StoreError> {
 async fn sweep(app: &App) -> Result<u64, StoreError> {
     let now = app.clock().now();
     let batch = i64::from(app.config().sweep.batch);
+    let remembered = now.plus(-app.config().audit.retention.as_secs());
     let mut rows = app.store().delete_gone_keys(now).await?;
     loop {
         let swept = app.store().sweep(now, batch).await?;
-        rows += swept.rows;
-        if !swept.more {
+        let events = app.store().sweep_audit_events(remembered, batch).await?;
+        rows += swept.rows + events.rows;
+        if !swept.more && !events.more {
             return Ok(rows);
         }
         tokio::time::sleep(BREATH).await;

@@ -40,6 +40,7 @@ statements! {
             SELECT g.id FROM grants g WHERE g.expires_at <= $1
             AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
+    SWEEP_THROTTLES = sweep!("throttle", "key_digest", "tat_ms <= $1 * CAST(1000 AS BIGINT)");
 }
 
 /// In an order in which nothing that is still referred to goes first.
@@ -52,6 +53,7 @@ const ORDER: &[&Statement] = &[
     &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
+    &SWEEP_THROTTLES,
 ];
 
 /// The table that a sweep is about, as its text says.

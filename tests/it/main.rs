@@ -15,6 +15,7 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
 mod metrics;
 mod openidconnect_client;
@@ -25,4 +26,7 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
+mod tls;
+mod token_command;
 mod traces;

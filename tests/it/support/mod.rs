@@ -2,7 +2,9 @@
 //! `browser.sign_in("alice", PASSWORD)`.
 
 mod browser;
+mod cluster;
 pub mod collector;
+mod crowd;
 mod db;
 mod fixtures;
 mod html;
@@ -13,8 +15,11 @@ pub mod scrape;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
-pub use db::TestDb;
+#[allow(unused_imports)]
+pub use cluster::Cluster;
+pub use crowd::{Crowd, Trouble, assert_sound};
 pub(crate) use db::both_stores;
+pub use db::{AnyConnection, TestDb};
 pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
 pub use http::{TestRequest, TestResponse};
 pub use proxy::Wire;
