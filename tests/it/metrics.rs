@@ -14,9 +14,6 @@ use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestDb, TestSer
 
 const LISTEN: &str = "metrics.listen=127.0.0.1:0";
 
-/// Only there once something was throttled, or swept away.
-const ON_DEMAND: &[&str] = &["portcullis_throttled_total"];
-
 /// Requests of most kinds, some of them refused: one refresh token and one code come back.
 async fn use_it(server: &TestServer, node: &TestServer) {
     let shop = server.add_client(ClientSpec::web("shop")).await;
@@ -120,10 +117,10 @@ async fn every_metric_is_there_with_its_labels_and_nothing_else_is() {
     }
     for metric in names::ALL {
         let there = found.iter().any(|sample| metric_of(&sample.name) == Some(metric));
-        assert!(there || ON_DEMAND.contains(&metric.name), "{} is missing", metric.name);
+        assert!(there, "{} is missing", metric.name);
     }
     let text = scrape(&process).await;
-    for metric in names::ALL.iter().filter(|metric| !ON_DEMAND.contains(&metric.name)) {
+    for metric in names::ALL.iter() {
         assert!(text.contains(&format!("# HELP {} ", metric.name)), "{}", metric.name);
     }
     assert!(
@@ -259,10 +256,7 @@ async fn dashboard_and_alerts_ask_for_what_is_there() {
     for (name, matchers) in &asked {
         let metric = metric_of(name).unwrap_or_else(|| panic!("{name} is no metric"));
         let there: Vec<_> = found.iter().filter(|sample| sample.name == *name).collect();
-        assert!(
-            !there.is_empty() || ON_DEMAND.contains(&metric.name),
-            "{name} is not exposed"
-        );
+        assert!(!there.is_empty(), "{name} is not exposed");
         for matcher in matchers.split(',').map(str::trim).filter(|matcher| !matcher.is_empty()) {
             let (label, value) = matcher.split_once('=').unwrap();
             let label = label.trim_end_matches('!');
