@@ -3,7 +3,16 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use portcullis::store::all_statements;
+use portcullis::config::{Config, Optional, Secret};
+use portcullis::jobs;
+use portcullis::limits::{
+    Permit,
+    sign_in::{self, Password},
+};
+use portcullis::model::caller::Caller;
+use portcullis::protocol::signing_alg::SigningAlg;
+use portcullis::router::metrics_router;
+use portcullis::store::{Store, StoreOptions, all_statements};
 use portcullis::telemetry::metrics::names::{self, Kind};
 use serde_json::Value;
 use url::Url;
@@ -187,6 +196,158 @@ async fn bi_29_metrics_stand_alone_on_their_own_listener() {
     quiet.node(&server).get("/metrics").await.expect(404);
     assert!(!quiet.log().contains(r#""message":"metrics""#));
     assert!(server.app.metrics().render().is_none());
+}
+
+/// What the metrics listener of a node in this process would answer.
+async fn asked(node: &TestServer) -> Vec<Sample> {
+    let listener = node.through(metrics_router(&node.app));
+    samples(listener.get("/metrics").await.expect(200).text())
+}
+
+fn with_metrics(config: &mut Config) {
+    config.metrics.listen = Optional(Some(([127, 0, 0, 1], 9464).into()));
+}
+
+#[tokio::test]
+async fn a_full_queue_of_passwords_shows() {
+    let change = |config: &mut Config| {
+        with_metrics(config);
+        (config.passwords.permits, config.passwords.queue) = (1, 0);
+    };
+    let server = TestServer::with(TestDb::sqlite().await, change).await;
+    let passwords = server.app.passwords();
+    let hash = || passwords.verify("a password", None);
+    let (first, second, third) = tokio::join!(hash(), hash(), hash());
+    assert_eq!((first.is_ok(), second.is_ok(), third.is_ok()), (true, false, false));
+    let found = asked(&server).await;
+    assert_sum(&found, "portcullis_password_hashing_refused_total", &[], 2.0);
+    assert_sum(&found, "portcullis_password_hashing_limit", &[], 1.0);
+    assert_sum(&found, "portcullis_password_hashing_running", &[], 0.0);
+    assert_sum(&found, "portcullis_password_hashing_waiting", &[], 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_was_reached_shows() {
+    let change = |config: &mut Config| {
+        with_metrics(config);
+        config.limits.sign_in_per_account = "2 per 1h".parse().unwrap();
+    };
+    let server = TestServer::with(TestDb::sqlite().await, change).await;
+    let caller = Caller::default();
+    let guess = Password {
+        username: "alice",
+        user: None,
+        proof: None,
+        caller: &caller,
+    };
+    let mut refused = 0;
+    for _ in 0..5 {
+        let permit = sign_in::permit(&server.app, &guess, server.app.clock().now())
+            .await
+            .unwrap();
+        refused += u32::from(matches!(permit, Permit::Throttled { .. }));
+    }
+    assert_eq!(refused, 3);
+    let found = asked(&server).await;
+    assert_sum(
+        &found,
+        "portcullis_throttled_total",
+        &[("limit", "sign_in_account")],
+        3.0,
+    );
+    assert_sum(&found, "portcullis_throttled_total", &[], 3.0);
+    // The trail tells of the first.
+    assert_sum(
+        &found,
+        "portcullis_security_events_total",
+        &[("kind", "throttled")],
+        1.0,
+    );
+}
+
+/// Both connections wait for a lock: whoever comes now waits in vain, the scrape included.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_without_free_connections_shows() {
+    let Some(db) = TestDb::postgres().await else { return };
+    let server = TestServer::new(db).await;
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    let tokens = server.code_flow(&client, "openid offline_access").await;
+    let options = StoreOptions {
+        url: Secret::new(server.db.url().to_owned()),
+        max_connections: 2,
+        acquire_timeout: 1,
+        statement_timeout: 5,
+        create: false,
+    };
+    let node = server.over(Store::open(&options).await.unwrap(), with_metrics);
+    assert_sum(&asked(&node).await, "portcullis_database_up", &[], 1.0);
+    let mut holder = server.db.raw().await;
+    holder.run("BEGIN").await;
+    holder.run("LOCK TABLE grants IN ACCESS EXCLUSIVE MODE").await;
+    let stuck = [0, 1].map(|_| tokio::spawn(node.refresh(&client, tokens.refresh()).send()));
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    let mut raw = server.db.raw().await;
+    let both = eventually(async || (raw.number(waiting).await >= 2).then_some(())).await;
+    assert!(both.is_some(), "both connections wait for the lock");
+    node.get("/login").await.expect(503);
+    let found = asked(&node).await;
+    assert_sum(&found, "portcullis_database_up", &[], 0.0);
+    assert!(sum(&found, "portcullis_database_pool_timeouts_total", &[]) >= 1.0);
+    assert_sum(&found, "portcullis_database_connections", &[("state", "in_use")], 2.0);
+    assert_sum(&found, "portcullis_database_connection_limit", &[("pool", "all")], 2.0);
+    assert_sum(&found, "portcullis_http_requests_in_flight", &[], 2.0);
+    // What was known of the keys before is not forgotten.
+    assert_sum(&found, "portcullis_signing_keys", &[("state", "active")], 4.0);
+    holder.run("ROLLBACK").await;
+    for answer in stuck {
+        answer.await.unwrap();
+    }
+    let found = asked(&node).await;
+    assert_sum(&found, "portcullis_database_up", &[], 1.0);
+    assert_sum(&found, "portcullis_http_requests_in_flight", &[], 0.0);
+}
+
+#[tokio::test]
+async fn keys_tell_their_age_and_their_successor() {
+    let server = TestServer::with(TestDb::sqlite().await, with_metrics).await;
+    let key_of = |found: &[Sample], name: &str| sum(found, name, &[("alg", "ES256")]);
+    server.advance(1000);
+    let found = asked(&server).await;
+    assert!(
+        key_of(&found, "portcullis_signing_key_remaining_seconds").is_nan(),
+        "no successor"
+    );
+    let age = key_of(&found, "portcullis_signing_key_age_seconds");
+    assert!((1000.0..1200.0).contains(&age), "{age}");
+    jobs::keys::rotate(&server.app, SigningAlg::Es256, 3600).await.unwrap();
+    server.advance(600);
+    let found = asked(&server).await;
+    assert_sum(
+        &found,
+        "portcullis_signing_key_remaining_seconds",
+        &[("alg", "ES256")],
+        3000.0,
+    );
+    assert_sum(
+        &found,
+        "portcullis_signing_keys",
+        &[("alg", "ES256"), ("state", "pending")],
+        1.0,
+    );
+    server.advance(3000);
+    let found = asked(&server).await;
+    assert_sum(&found, "portcullis_signing_key_age_seconds", &[("alg", "ES256")], 0.0);
+    assert_sum(
+        &found,
+        "portcullis_signing_keys",
+        &[("alg", "ES256"), ("state", "retiring")],
+        1.0,
+    );
+    assert!(
+        key_of(&found, "portcullis_signing_key_remaining_seconds").is_nan(),
+        "the new one has none yet"
+    );
 }
 
 /// The metric that a sample belongs to.
@@ -377,7 +538,8 @@ async fn prometheus_scrapes_and_answers_the_dashboard() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let ask = async |path: &str, query: &[(&str, &str)]| -> Value {
         let url = Url::parse_with_params(&format!("{base}/{path}"), query).unwrap();
-        client.get(url).send().await.unwrap().json().await.unwrap()
+        // While it starts it answers in words.
+        client.get(url).send().await.unwrap().json().await.unwrap_or_default()
     };
     let value = async |expr: &str| ask("query", &[("query", expr)]).await["data"]["result"][0]["value"][1].clone();
     let up = eventually(async || Some(value("up").await).filter(|up| up == "1")).await;
