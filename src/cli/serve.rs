@@ -60,9 +60,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     prepare(&app, address, &stop).await?;
     notify::tell(notify::READY);
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
+    let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
     let grace = app.config().server.shutdown_grace.as_duration();
     listen::serve(listener, tls, router(&app), stop, grace).await?;
     sweeping.await?;
+    watching.await?;
     app.store().close().await;
     Ok(())
 }

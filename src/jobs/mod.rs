@@ -1,4 +1,5 @@
 //! Work that no request asks for.
 
 pub mod keys;
+pub mod last_seen;
 pub mod sweep;

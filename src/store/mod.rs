@@ -6,14 +6,17 @@
 
 mod access_tokens;
 mod apis;
+mod backup;
 mod browser_sessions;
 mod catalog;
 mod clients;
 mod error;
 mod grants;
+mod inspection;
 mod interactions;
 mod migrate;
 mod postgres;
+mod recovery;
 mod refresh_tokens;
 mod rows;
 mod signing_keys;
@@ -34,8 +37,10 @@ pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use migrate::{MigrationState, table_columns};
+pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::KeyWrite;
 pub use stats::{QueryStats, counted};
@@ -147,13 +152,16 @@ pub fn all_statements() -> Vec<&'static Statement> {
     [
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
+        backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
         grants::STATEMENTS,
+        inspection::STATEMENTS,
         interactions::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
+        recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,

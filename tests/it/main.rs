@@ -17,6 +17,7 @@ mod architecture;
 mod audiences;
 mod conformance_shape;
 mod openidconnect_client;
+mod operations;
 mod query_budget;
 mod races;
 mod races_people;
