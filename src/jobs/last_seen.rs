@@ -82,12 +82,14 @@ pub enum LookError {
 pub async fn once(app: &App) -> Result<Vec<Alarm>, LookError> {
     let path = path(app.config());
     let before = read(&path)?;
-    let mark = app.store().raise_mark().await?;
+    let mark = app.store().mark().await?;
     let now = app.clock().now();
     let alarms = compare(before.as_ref(), &mark, now);
     let doubted = before.and_then(|before| before.doubted_since);
     let doubted = doubted.or_else(|| alarms.contains(&Alarm::OlderDatabase).then_some(now));
-    write(&path, &LastSeen::new(mark, now, doubted))?;
+    // Only now: raised first, the number of a state that is one look older would be the one that was seen.
+    let raised = app.store().raise_mark().await?;
+    write(&path, &LastSeen::new(raised, now, doubted))?;
     Ok(alarms)
 }
 

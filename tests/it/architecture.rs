@@ -71,7 +71,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["cli/"]),
     ("tracing_subscriber", &["telemetry/"]),
     ("jsonwebtoken", &["crypto/"]),
-    ("aws_lc_rs", &["crypto/"]),
+    // In rustls it is the name of a provider.
+    ("aws_lc_rs", &["crypto/", "cli/tls.rs"]),
     ("ring", &["crypto/"]),
     ("argon2", &["crypto/"]),
     ("subtle", &["crypto/"]),

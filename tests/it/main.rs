@@ -16,6 +16,7 @@
 mod architecture;
 mod audiences;
 mod conformance_shape;
+mod examples;
 mod openidconnect_client;
 mod operations;
 mod query_budget;
