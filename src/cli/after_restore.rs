@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::cx::Cx;
 use super::output;
+use crate::config::{Config, Span};
 use crate::jobs::last_seen;
+use crate::time::Clock;
 
 /// End every sign-in, grant and token, because the database is an older one than it was: restored from a backup, or taken over
 /// by a standby that had not heard everything. Users, clients, consents and keys stay as they are.
@@ -20,8 +22,13 @@ pub struct Command {
     yes: bool,
 }
 
+/// How long it may take; a request is given seconds.
+const PATIENCE: Span = Span::from_secs(3600);
+
 /// Runs the command.
-pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
+pub async fn run(command: Command, mut config: Config, json: bool) -> anyhow::Result<()> {
+    config.database.statement_timeout = PATIENCE;
+    let cx = &Cx::open(config, Clock::System, json).await?;
     let ended = if command.acknowledge {
         None
     } else {

@@ -18,6 +18,7 @@ mod output;
 mod serve;
 mod text;
 mod tls;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, LoadArgs, load};
+use crate::config::{Config, ConfigError, Issuer, LoadArgs, load};
 use crate::time::Clock;
 use cx::Cx;
 
@@ -82,6 +83,8 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Fetch a token: by device login, or with --client-credentials
+    Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
     /// Look at the whole installation and say what is wrong and what to do
@@ -111,10 +114,11 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
+        Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
         Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
         Command::Doctor => doctor::run(global.load(Vec::new()), global.json).await,
         Command::Backup(command) => backup::run(command, &global.load_leniently()?, global.json).await,
-        Command::AfterRestore(command) => after_restore::run(command, &global.open().await?).await,
+        Command::AfterRestore(command) => after_restore::run(command, global.load_leniently()?, global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
@@ -151,6 +155,14 @@ impl Global {
                 self.load(vec![placeholder]).map_err(|_| error)
             }
         })
+    }
+
+    /// The issuer alone, for a command that needs no other setting: it may run on a machine that has none.
+    fn issuer(&self) -> anyhow::Result<Issuer> {
+        match &self.issuer {
+            Some(issuer) => Ok(issuer.parse()?),
+            None => Ok(self.load(Vec::new())?.issuer),
+        }
     }
 
     async fn open(&self) -> anyhow::Result<Cx> {

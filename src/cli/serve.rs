@@ -1,6 +1,6 @@
 //! `portcullis serve`: the server.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,13 +14,16 @@ use crate::app::App;
 use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
-use crate::router::router;
+use crate::router::{metrics_router, router};
 use crate::store::{MigrationState, StoreError};
 use crate::telemetry;
+use crate::telemetry::traces::Traces;
 use crate::time::Clock;
 
 /// Between two attempts to reach a database that is away.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the last traces may take to be delivered when the server stops.
+const LAST_DELIVERY: Duration = Duration::from_secs(2);
 
 /// Options of `serve`.
 #[derive(clap::Args)]
@@ -42,7 +45,8 @@ impl Arguments {
 
 /// Runs until it is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::init::init(&config.log)?;
+    let traces = Traces::new(&config.tracing).context("traces cannot be sent to tracing.otlp_endpoint")?;
+    telemetry::init::init_with_traces(&config.log, traces.as_ref())?;
     telemetry::init::silence_panic_messages();
     let store = open_unmigrated(&config, is_first_start(&config)).await?;
     // While a shared database is away there may be keys in it; then no master key is made up.
@@ -55,18 +59,62 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen::bind(app.config().server.listen)?;
     let address = listener.local_addr()?;
     let stop = listen::stop_on_signal()?;
+    let metrics = metrics_listener(&app)?;
     let tls = start_tls(&app, &stop)?;
     tracing::info!(issuer = app.issuer(), %address, tls = tls.is_some(), "listening");
     prepare(&app, address, &stop).await?;
     notify::tell(notify::READY);
+    let metering = metrics.map(|listener| tokio::spawn(serve_metrics(listener, app.clone(), stop.clone())));
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
+    // Ends after the requests that may still leave events.
+    let served = CancellationToken::new();
+    let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     let grace = app.config().server.shutdown_grace.as_duration();
-    listen::serve(listener, tls, router(&app), stop, grace).await?;
+    let outcome = listen::serve(listener, tls, router(&app), stop, grace).await;
+    served.cancel();
+    trail.await?;
+    outcome?;
     sweeping.await?;
     watching.await?;
+    if let Some(metering) = metering {
+        metering.await??;
+    }
     app.store().close().await;
+    if let Some(traces) = traces {
+        deliver_last(traces).await;
+    }
     Ok(())
+}
+
+/// Bound before the server is ready, so that a port that is taken stops the start.
+fn metrics_listener(app: &App) -> anyhow::Result<Option<TcpListener>> {
+    let address = app.config().metrics.listen.0;
+    let listener = address.map(listen::bind).transpose();
+    listener.context("metrics.listen")
+}
+
+/// Answers Prometheus until the server stops. A scrape is short: nobody waits long for the last one.
+async fn serve_metrics(listener: TcpListener, app: App, stop: CancellationToken) -> anyhow::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "metrics");
+    let router = metrics_router(&app);
+    let upkeep = tokio::spawn(jobs::metrics::run(app, stop.clone()));
+    listen::serve(listener, None, router, stop, Duration::from_secs(1)).await?;
+    upkeep.await?;
+    Ok(())
+}
+
+/// Sends the last spans from a thread of its own, which is left behind when the collector keeps it waiting.
+async fn deliver_last(traces: Traces) {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        traces.finish(LAST_DELIVERY);
+        // Nobody listens any more if it took too long.
+        done.send(()).unwrap_or_default();
+    });
+    if tokio::time::timeout(2 * LAST_DELIVERY, finished).await.is_err() {
+        tracing::warn!("the collector of traces does not answer; the last ones are lost");
+    }
 }
 
 /// The certificate, and the one who looks after it. A pair that cannot be served ends the start: nothing is ever served without

@@ -75,6 +75,8 @@ pub enum EndReason {
     Account,
     /// The database came back from a backup.
     Restored,
+    /// The person took back what they had allowed.
+    Withdrawn,
 }
 
 impl EndReason {
@@ -87,6 +89,7 @@ impl EndReason {
             Self::SignedOut => "signed_out",
             Self::Account => "account",
             Self::Restored => "restored",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -98,6 +101,7 @@ impl EndReason {
             Self::SignedOut,
             Self::Account,
             Self::Restored,
+            Self::Withdrawn,
         ];
         all.into_iter()
             .find(|reason| reason.as_str() == text)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Backend as _, Db, Result, Store, StoreError, on, statements, stats};
+use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
 
 statements! {
     COPY_INTO = "SELECT 1", "VACUUM INTO $1";
@@ -22,12 +22,10 @@ impl Store {
             .to_str()
             .ok_or_else(|| StoreError::File("the path of the copy is not UTF-8".into()))?;
         let mut connection = pools.writer.acquire().await?;
-        stats::timed(
-            sqlx::query(connection.text(&COPY_INTO))
-                .bind(path)
-                .execute(&mut *connection),
-        )
-        .await?;
+        sqlx::query(connection.text(&COPY_INTO))
+            .bind(path)
+            .execute(&mut *connection)
+            .await?;
         Ok(())
     }
 

@@ -7,8 +7,6 @@ use crate::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
 statements! {
-    // Large tables take longer than a request may.
-    LIFT_TIME_LIMITS = "SELECT set_config('statement_timeout', '0', true)", "SELECT ''";
     END_EVERY_GRANT = "UPDATE grants SET ended_at = $1, end_reason = $2 WHERE ended_at IS NULL";
     END_EVERY_SESSION = "UPDATE browser_session SET ended_at = $1 WHERE ended_at IS NULL";
     DELETE_EVERY_CODE = "DELETE FROM code";
@@ -53,10 +51,10 @@ pub struct DatabaseMark {
 
 impl Store {
     /// Ends every sign-in, grant, code, refresh token and opaque access token, and every request that waits for a person.
-    /// Users, clients, consents and keys stay as they are. One transaction.
+    /// Users, clients, consents and keys stay as they are. One transaction, which takes its time over large tables: open the store
+    /// with patience.
     pub async fn end_everything(&self, now: Timestamp) -> Result<Ended> {
         in_transaction!(self, |tx| {
-            sqlx::query(tx.text(&LIFT_TIME_LIMITS)).execute(&mut *tx).await?;
             let grants = sqlx::query(tx.text(&END_EVERY_GRANT))
                 .bind(now.0)
                 .bind(EndReason::Restored.as_str())

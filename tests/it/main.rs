@@ -15,6 +15,7 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
 mod examples;
 mod openidconnect_client;
@@ -26,4 +27,6 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
 mod tls;
+mod token_command;
