@@ -25,6 +25,7 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    user_code_key: [u8; 32],
     audit: AuditLog,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
@@ -34,6 +35,7 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let user_code_key = master_key.derive("user_code");
         let ring = RwLock::new(None);
         Ok(Self(Arc::new(Inner {
             config,
@@ -42,6 +44,7 @@ impl App {
             passwords,
             master_key,
             form_key,
+            user_code_key,
             audit: AuditLog::default(),
             ring,
         })))
@@ -75,6 +78,11 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// The key under which user codes of devices are recognised; the same on every node.
+    pub fn user_code_key(&self) -> &[u8; 32] {
+        &self.0.user_code_key
     }
 
     /// Where security events are left for the audit trail.

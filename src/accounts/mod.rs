@@ -1,5 +1,6 @@
 //! People: signing in, the sessions that follow, and what they consent to.
 
 pub mod consent;
+pub mod device_name;
 pub mod login;
 pub mod sessions;

@@ -350,11 +350,12 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "server",
     "database",
     "keys",
     "tokens",
+    "device",
     "sessions",
     "passwords",
     "log",

@@ -8,6 +8,7 @@
 //! is worse than a server that does not start.
 
 mod database;
+mod device;
 mod error;
 mod issuer;
 mod keys;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     database::DatabaseConfig,
+    device::DeviceConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
@@ -56,6 +58,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Lifetimes of codes and tokens.
     pub tokens: TokensConfig,
+    /// The device grant.
+    pub device: DeviceConfig,
     /// Browser sessions.
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
@@ -113,6 +117,7 @@ impl Config {
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
+        self.device.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.sweep.check(&mut report);
@@ -126,6 +131,7 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
             log,
@@ -137,6 +143,7 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
             log,
@@ -154,6 +161,7 @@ struct Settings {
     database: DatabaseConfig,
     keys: KeysConfig,
     tokens: TokensConfig,
+    device: DeviceConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
     log: LogConfig,

@@ -25,12 +25,13 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn exchange(app: &App, form: &ClientForm) -> Result<TokenResponse, OAuthError> {
     let now = app.clock().now();
-    let caller = client_auth::authenticate(app, &form.presented, now).await?;
-    let request = grants::parse(&form.params, &caller.client)?;
+    let authenticated = client_auth::authenticate(app, &form.presented, now).await?;
+    let request = grants::parse(&form.params, &authenticated.client)?;
     let cx = TokenCx {
         app,
-        client: &caller.client,
-        catalog: &caller.catalog,
+        client: &authenticated.client,
+        catalog: &authenticated.catalog,
+        caller: &form.caller,
         now,
     };
     grants::exchange(&cx, request).await

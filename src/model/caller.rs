@@ -15,3 +15,34 @@ pub struct Caller {
 
 /// The longest user agent that is kept.
 pub const MAX_USER_AGENT: usize = 256;
+
+/// Whether two addresses are close enough to be in one household or office, as far as addresses tell: the same /24 network of
+/// IPv4, the same /48 of IPv6. Of one address of each kind nothing can be said, so they count as different.
+pub fn same_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..6] == other.octets()[..6],
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_network;
+
+    #[test]
+    fn networks_are_compared_as_far_as_a_household_goes() {
+        for (one, other, same) in [
+            ("192.0.2.1", "192.0.2.254", true),
+            ("192.0.2.1", "192.0.3.1", false),
+            ("192.0.2.1", "::ffff:192.0.2.9", true),
+            ("2001:db8:7:1::1", "2001:db8:7:ffff::9", true),
+            ("2001:db8:7::1", "2001:db8:8::1", false),
+            ("192.0.2.1", "2001:db8::1", false),
+            ("127.0.0.1", "127.0.0.1", true),
+        ] {
+            let (a, b) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!((same_network(a, b), same_network(b, a)), (same, same), "{one} {other}");
+        }
+    }
+}

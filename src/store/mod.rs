@@ -9,6 +9,8 @@ mod apis;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod device_grants;
+mod device_pace;
 mod error;
 mod grants;
 mod interactions;
@@ -32,6 +34,7 @@ pub use apis::ApiWrite;
 pub use browser_sessions::SignedIn;
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
+pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
@@ -51,6 +54,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    pace: Arc<device_pace::DevicePace>,
 }
 
 /// The closed set of backends.
@@ -96,6 +100,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            pace: Arc::default(),
         })
     }
 
@@ -150,6 +155,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        device_grants::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
         migrate::STATEMENTS,

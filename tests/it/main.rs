@@ -19,6 +19,7 @@ mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
 mod races;
+mod races_device;
 mod races_people;
 mod rows;
 mod smoke;

@@ -3,6 +3,7 @@
 
 mod browser;
 mod db;
+mod device;
 mod fixtures;
 mod html;
 mod http;
@@ -13,6 +14,7 @@ mod server;
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
 pub use db::TestDb;
 pub(crate) use db::both_stores;
+pub use device::{DEVICE_GRANT, Device};
 pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
 pub use http::{TestRequest, TestResponse};
 pub use proxy::Wire;
