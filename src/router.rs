@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{device_code, discovery, health, jwks, revoke, token, userinfo};
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
@@ -27,6 +27,7 @@ pub fn router(app: &App) -> Router {
         .route(paths::TOKEN, post(token::post))
         .route(paths::DEVICE_CODE, post(device_code::post))
         .route(paths::REVOKE, post(revoke::post))
+        .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
         .layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
@@ -65,7 +66,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::HEALTH, get(health::alive))
         .route(paths::READY, get(health::ready));
 
-    let with_cookies = authorization.merge(people).layer(session::layer(app));
+    let with_cookies = authorization
+        .merge(people)
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -73,6 +77,13 @@ pub fn router(app: &App) -> Router {
         .fallback(static_files::not_found)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
+        .with_state(app.clone())
+}
+
+/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
+pub fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(metrics::get))
         .with_state(app.clone())
 }
 

@@ -99,7 +99,7 @@ pub fn maybe_date(at: Option<Timestamp>) -> String {
 }
 
 /// A stored text may hold what a terminal would obey.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if super::text::is_control(c) { '\u{FFFD}' } else { c })
         .collect()

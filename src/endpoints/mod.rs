@@ -3,7 +3,9 @@
 pub mod device_code;
 pub mod discovery;
 pub mod health;
+pub mod introspect;
 pub mod jwks;
+pub mod metrics;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

@@ -3,13 +3,13 @@
 
 use axum::body::Body;
 use axum::extract::RawQuery;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::cx::PageCx;
 use super::device_visit::path;
 use super::view::{DeviceEntry, DeviceEntryError};
-use crate::authorize::device::answer;
+use crate::authorize::device::answer::{self, Entered, Entry};
 use crate::http::session::Form;
 use crate::http::{paths, respond};
 use crate::protocol::error::Reason;
@@ -32,15 +32,31 @@ pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response
     let Some(browser) = browser.filter(|_| cx.browser.accepts(&cx.app, Form::DeviceCode, params.field("csrf"))) else {
         return show(cx, typed, Some(DeviceEntryError::FormStale)).await;
     };
-    match answer::enter(&cx.app, typed, browser, cx.now).await {
-        Ok(Some(visit)) => Ok(cx.see_other(&path(paths::DEVICE_CONFIRM, visit))),
-        Ok(None) => {
-            let mut response = show(cx, typed, Some(DeviceEntryError::WrongCode)).await?;
-            respond::note_reason(&mut response, Reason::UserCodeWrong.into());
+    let signed_in = cx.signed_in().await?;
+    let entry = Entry {
+        typed,
+        browser,
+        user: signed_in.map(|signed_in| signed_in.user.id),
+        caller: &cx.caller,
+        now: cx.now,
+    };
+    match answer::enter(&cx.app, &entry).await {
+        Ok(Entered::Visit(visit)) => Ok(cx.see_other(&path(paths::DEVICE_CONFIRM, visit))),
+        Ok(Entered::Nothing) => refused(cx, typed, DeviceEntryError::WrongCode, Reason::UserCodeWrong).await,
+        Ok(Entered::Throttled { retry_after }) => {
+            let mut response = refused(cx, typed, DeviceEntryError::TooMany, Reason::UserCodeThrottled).await?;
+            let seconds = HeaderValue::from(retry_after);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
             Ok(response)
         }
         Err(error) => Err(cx.error(error)),
     }
+}
+
+async fn refused(cx: PageCx, typed: &str, error: DeviceEntryError, reason: Reason) -> Result<Response, Response> {
+    let mut response = show(cx, typed, Some(error)).await?;
+    respond::note_reason(&mut response, reason.into());
+    Ok(response)
 }
 
 /// The form is bound to the browser, so a new browser is given its name first.

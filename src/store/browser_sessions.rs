@@ -6,7 +6,7 @@ use super::rows::{SessionRow, UserRow, session_columns, user_columns};
 use super::{Backend as _, Result, Store, in_transaction, on, rows, statements};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::grant::EndReason;
-use crate::model::user::{PasswordHash, User};
+use crate::model::user::{PasswordHash, User, UserId};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
@@ -35,6 +35,26 @@ statements! {
     END_SESSION = "UPDATE browser_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_ONLINE_GRANTS = "UPDATE grants SET ended_at = $2, end_reason = $3
         WHERE session_id = $1 AND ended_at IS NULL AND NOT offline";
+    SESSIONS_OF_USER = concat!("SELECT ", session_columns!(), " FROM browser_session s
+        WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 ORDER BY s.last_seen_at DESC, s.id");
+    END_OWN_SESSION = "UPDATE browser_session SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL";
+    // Postgres has no type for a NULL that is only compared, hence the casts.
+    END_OTHER_SESSIONS = "UPDATE browser_session SET ended_at = $2
+        WHERE user_id = $1 AND ended_at IS NULL AND (CAST($3 AS UUID) IS NULL OR id <> $3)",
+        "UPDATE browser_session SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND ($3 IS NULL OR id <> $3)";
+    // Of every sign-in that has ended, those before this moment included: of a sign-in that has ended nothing online is left.
+    END_ONLINE_GRANTS_OF_ENDED = "UPDATE grants SET ended_at = $2, end_reason = $3
+        WHERE user_id = $1 AND ended_at IS NULL AND NOT offline AND session_id IN
+            (SELECT s.id FROM browser_session s WHERE s.user_id = $1 AND s.ended_at IS NOT NULL)";
+}
+
+/// One of a person's sign-ins.
+#[derive(Clone, Debug)]
+pub struct SessionOfUser {
+    /// The sign-in.
+    pub session: BrowserSession,
+    /// When it was last used, give or take a few minutes.
+    pub last_seen_at: Timestamp,
 }
 
 /// A sign-in with its user, and what they consented to for the client at hand.
@@ -142,6 +162,71 @@ impl Store {
                 .bind(why)
                 .execute(&mut *tx)
                 .await?;
+        })
+    }
+
+    /// The sign-ins of a person that have neither ended nor expired, the last used first. Those that were idle for too long
+    /// are among them: how long that is, is a setting.
+    pub async fn sessions_of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionOfUser>> {
+        let rows: Vec<SessionRow> = on!(self.reader(), |db| {
+            sqlx::query_as(db.text(&SESSIONS_OF_USER))
+                .bind(user.0)
+                .bind(now.0)
+                .fetch_all(db)
+                .await?
+        })?;
+        let sessions = rows.into_iter().map(|row| SessionOfUser {
+            last_seen_at: Timestamp(row.last_seen_at),
+            session: row.into(),
+        });
+        Ok(sessions.collect())
+    }
+
+    /// As [`Store::end_session`], if the sign-in is `user`'s. `false`: it is not, or has ended before.
+    pub async fn end_session_of(&self, user: UserId, id: BrowserSessionId, now: Timestamp) -> Result<bool> {
+        in_transaction!(self, |tx| {
+            let ended = sqlx::query(tx.text(&END_OWN_SESSION))
+                .bind(id.0)
+                .bind(user.0)
+                .bind(now.0)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if ended == 1 {
+                sqlx::query(tx.text(&END_ONLINE_GRANTS))
+                    .bind(id.0)
+                    .bind(now.0)
+                    .bind(EndReason::SignedOut.as_str())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            ended == 1
+        })
+    }
+
+    /// Ends every sign-in of a person but `keep`, and in them every grant that was not given for offline use. Returns how
+    /// many sign-ins ended.
+    pub async fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: Option<BrowserSessionId>,
+        now: Timestamp,
+    ) -> Result<u64> {
+        in_transaction!(self, |tx| {
+            let ended = sqlx::query(tx.text(&END_OTHER_SESSIONS))
+                .bind(user.0)
+                .bind(now.0)
+                .bind(keep.map(|id| id.0))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            sqlx::query(tx.text(&END_ONLINE_GRANTS_OF_ENDED))
+                .bind(user.0)
+                .bind(now.0)
+                .bind(EndReason::SignedOut.as_str())
+                .execute(&mut *tx)
+                .await?;
+            ended
         })
     }
 }

@@ -15,7 +15,9 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
+mod oauth2_client;
 mod openidconnect_client;
 mod query_budget;
 mod races;
@@ -25,3 +27,6 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
+mod tls;
+mod token_command;

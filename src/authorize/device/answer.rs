@@ -6,11 +6,14 @@
 use crate::app::App;
 use crate::authorize::issue::longest_access;
 use crate::crypto::user_code;
+use crate::limits::{self, Permit};
 use crate::model::browser_session::BrowserSession;
+use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::model::device_grant::{DeviceGrant, DeviceGrantState, DeviceVisit, DeviceVisitId};
 use crate::model::grant::{Authentication, Grant, GrantId};
 use crate::model::interaction::BrowserId;
+use crate::model::user::UserId;
 use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::scope::OFFLINE_ACCESS;
@@ -27,6 +30,35 @@ pub enum Unusable {
     Answered,
 }
 
+/// What somebody typed, and where.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// The code as typed.
+    pub typed: &'a str,
+    /// The browser.
+    pub browser: BrowserId,
+    /// Who is signed in there.
+    pub user: Option<UserId>,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// A device waits under this code.
+    Visit(DeviceVisitId),
+    /// None does. Whether the code is wrong, expired or used is nobody's business, and all three take the same queries.
+    Nothing,
+    /// Too many wrong codes came from there, or from everywhere; this one was not looked at.
+    Throttled {
+        /// When one may be tried again: seconds from now.
+        retry_after: i64,
+    },
+}
+
 /// A visit that can go on.
 #[derive(Clone, Debug)]
 pub struct Visited {
@@ -38,32 +70,42 @@ pub struct Visited {
     pub user_code: UserCode,
 }
 
-/// Looks up what was typed. `None`: no device waits under this code; whether it is wrong, expired or used is nobody's business,
-/// and all three take one query.
-pub async fn enter(
-    app: &App,
-    typed: &str,
-    browser: BrowserId,
-    now: Timestamp,
-) -> Result<Option<DeviceVisitId>, OAuthError> {
-    let Some(user_code) = UserCode::parse(typed) else {
+/// Looks up what was typed. Every wrong code counts as a guess (RFC 8628 §5.1), taken before it is looked up.
+pub async fn enter(app: &App, entry: &Entry<'_>) -> Result<Entered, OAuthError> {
+    let guess = limits::user_code::Guess {
+        browser: Some(entry.browser),
+        user: entry.user,
+        caller: entry.caller,
+    };
+    let taken = match limits::user_code::permit(app, &guess, entry.now).await? {
+        Permit::Granted(taken) => taken,
+        Permit::Throttled { retry_after } => return Ok(Entered::Throttled { retry_after }),
+    };
+    let Some(visit) = look_up(app, entry).await? else {
+        return Ok(Entered::Nothing);
+    };
+    taken.right(app).await;
+    Ok(Entered::Visit(visit))
+}
+
+async fn look_up(app: &App, entry: &Entry<'_>) -> Result<Option<DeviceVisitId>, OAuthError> {
+    let Some(user_code) = UserCode::parse(entry.typed) else {
         return Ok(None);
     };
     let digest = user_code::digest(app.user_code_key(), &user_code);
     let found = app.store().device_by_user_code(&digest).await?;
-    let Some(device) = found.filter(|device| device.awaits_answer(now)) else {
+    let Some(device) = found.filter(|device| device.awaits_answer(entry.now)) else {
         return Ok(None);
     };
-    let visit_id = DeviceVisitId(app.row_key(now));
+    let id = DeviceVisitId(app.row_key(entry.now));
+    let letters = user_code.letters().as_bytes();
     let visit = DeviceVisit {
-        id: visit_id,
-        browser,
+        id,
+        browser: entry.browser,
         device_id: device.id,
-        sealed_code: app
-            .master_key()
-            .seal(purpose(visit_id).as_bytes(), user_code.letters().as_bytes()),
+        sealed_code: app.master_key().seal(purpose(id).as_bytes(), letters),
     };
-    Ok(app.store().insert_device_visit(&visit).await?.then_some(visit_id))
+    Ok(app.store().insert_device_visit(&visit).await?.then_some(id))
 }
 
 /// Finds the visit `id` of the browser that made it.

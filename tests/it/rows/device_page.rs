@@ -1,10 +1,13 @@
 //! Devices as people see them: the code, the question, the answer (RFC 8628 §3.3, §5).
 
+use portcullis::config::Rate;
 use portcullis::model::audit_event::AuditKind;
 use portcullis::protocol::scope::Scope;
 
 use super::dump::execute;
-use crate::support::{Browser, ClientSpec, Device, PASSWORD, Page, TestDb, TestServer, Tokens, both_stores};
+use crate::support::{
+    Browser, ClientSpec, Device, PASSWORD, Page, TestClient, TestDb, TestServer, Tokens, both_stores,
+};
 
 const CONFIRM: &str = "Is this in front of you?";
 const CONNECTED: &str = "Your device is connected";
@@ -33,6 +36,51 @@ fn typed(page: &Page) -> String {
 async fn waits(server: &TestServer, device: &Device) {
     server.advance(5);
     server.poll(device).await.expect_error(400, "authorization_pending");
+}
+
+/// Somebody who tries one code after the other.
+struct Guesser {
+    server: TestServer,
+    tried: u32,
+    looked_at: u32,
+    throttled: u32,
+}
+
+impl Guesser {
+    fn new(server: &TestServer) -> Self {
+        Self {
+            server: server.clone(),
+            tried: 0,
+            looked_at: 0,
+            throttled: 0,
+        }
+    }
+
+    /// One that was not used before.
+    fn address(&self) -> String {
+        format!("10.7.0.{}", self.tried)
+    }
+
+    async fn guess(&mut self, browser: &mut Browser) {
+        let letter = |at: u32| char::from(b"BCDFGHJKLM"[usize::try_from(at % 10).unwrap()]);
+        let code = format!("BBBBBB{}{}", letter(self.tried / 10), letter(self.tried));
+        self.tried += 1;
+        let page = browser.enter_code(&code).await;
+        match page.status() {
+            400 => self.looked_at += 1,
+            429 => {
+                let wait: i64 = page.response.header("retry-after").parse().unwrap();
+                assert!((1..=900).contains(&wait), "{wait}");
+                self.throttled += 1;
+            }
+            status => panic!("{status} {}", page.heading()),
+        }
+    }
+
+    /// A device of somebody else.
+    async fn live(&self, client: &TestClient) -> Device {
+        self.server.start_device(client, "openid").await
+    }
 }
 
 both_stores! {
@@ -177,7 +225,66 @@ both_stores! {
         assert_eq!(answers[0].0, 400);
         assert!(answers[0].1.contains("No device is waiting under this code."));
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
-        assert_eq!(browser.enter_code(&live.user_code).await.heading(), CONFIRM);
+        Browser::new(&server).visit_device(&live.user_code, "alice").await;
+    }
+
+    async fn dv_15_guessing_is_slowed_by_browser_account_address_and_altogether(db: TestDb) {
+        let server = TestServer::with(db, |config| {
+            config.limits.user_code_overall = Rate::new(30, config.device.lifetime);
+        }).await;
+        server.alice().await;
+        let tv = server.add_client(ClientSpec::device("tv")).await;
+        let others = Browser::new(&server).at("192.0.2.200");
+
+        let mut session = Guesser::new(&server);
+        let mut one_browser = Browser::new(&server);
+        for _ in 0..50 {
+            one_browser = one_browser.at(&session.address());
+            session.guess(&mut one_browser).await;
+        }
+        assert_eq!((session.looked_at, session.throttled), (5, 45));
+        let live = session.live(&tv).await;
+        others.clone().visit_device(&live.user_code, "alice").await;
+        let page = one_browser.enter_code(&live.user_code).await;
+        assert_eq!((page.status(), page.path.as_str()), (429, "/device"));
+        assert!(page.response.text().contains("Too many codes were tried."));
+
+        server.advance(7200);
+        let mut account = Guesser::new(&server);
+        for _ in 0..14 {
+            let mut browser = Browser::new(&server).at(&account.address());
+            browser.open("/login").await;
+            browser.sign_in("alice", PASSWORD).await;
+            account.guess(&mut browser).await;
+        }
+        assert_eq!((account.looked_at, account.throttled), (10, 4));
+
+        server.advance(7200);
+        let mut address = Guesser::new(&server);
+        for _ in 0..50 {
+            address.guess(&mut Browser::new(&server).at("198.51.100.7")).await;
+        }
+        assert_eq!((address.looked_at, address.throttled), (20, 30));
+        let live = address.live(&tv).await;
+        others.clone().visit_device(&live.user_code, "alice").await;
+
+        server.advance(7200);
+        let mut everybody = Guesser::new(&server);
+        for _ in 0..50 {
+            let address = everybody.address();
+            everybody.guess(&mut Browser::new(&server).at(&address)).await;
+        }
+        assert_eq!((everybody.looked_at, everybody.throttled), (30, 20));
+        // Whoever waits goes on waiting, and what was allowed is given.
+        let live = everybody.live(&tv).await;
+        waits(&server, &live).await;
+        server.advance(120);
+        let mut person = others.clone();
+        person.answer_device(&live.user_code, "alice", "allow").await;
+        Tokens::of(server.poll(&live).await);
+        let events = server.app.audit().take(1000).events;
+        let throttled = events.iter().filter(|event| event.kind == AuditKind::Throttled).count();
+        assert!((1..=8).contains(&throttled), "a flood of guesses is no flood of events: {throttled}");
     }
 
     async fn dv_17_the_second_answer_changes_nothing(db: TestDb) {

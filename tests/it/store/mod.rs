@@ -1,14 +1,17 @@
 //! What the store promises, on both databases alike.
 
+mod audit;
 mod catalog;
 mod clients;
 mod codes;
+mod consents;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
 mod schema;
 mod sessions;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
