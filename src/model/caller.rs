@@ -1,6 +1,6 @@
 //! Who sent a request, as far as the network tells.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What is known about the sender of a request. The audit trail, throttling and the list of a person's sessions use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,9 +17,14 @@ pub struct Caller {
 pub const MAX_USER_AGENT: usize = 256;
 
 /// Whether two addresses are close enough to be in one household or office, as far as addresses tell: the same /24 network of
-/// IPv4, the same /48 of IPv6. Of one address of each kind nothing can be said, so they count as different.
+/// IPv4, the same /48 of IPv6. Of one address of each kind nothing can be said, so they count as different; save for
+/// `localhost`, which is both.
 pub fn same_network(one: IpAddr, other: IpAddr) -> bool {
-    match (one.to_canonical(), other.to_canonical()) {
+    let plain = |address: IpAddr| match address.to_canonical() {
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        other => other,
+    };
+    match (plain(one), plain(other)) {
         (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],
         (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..6] == other.octets()[..6],
         _ => false,
@@ -40,6 +45,8 @@ mod tests {
             ("2001:db8:7::1", "2001:db8:8::1", false),
             ("192.0.2.1", "2001:db8::1", false),
             ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "::1", true),
+            ("127.9.9.9", "::1", false),
         ] {
             let (a, b) = (one.parse().unwrap(), other.parse().unwrap());
             assert_eq!((same_network(a, b), same_network(b, a)), (same, same), "{one} {other}");

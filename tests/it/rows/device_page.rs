@@ -1,6 +1,5 @@
 //! Devices as people see them: the code, the question, the answer (RFC 8628 §3.3, §5).
 
-use portcullis::config::Rate;
 use portcullis::model::audit_event::AuditKind;
 use portcullis::protocol::scope::Scope;
 
@@ -230,7 +229,7 @@ both_stores! {
 
     async fn dv_15_guessing_is_slowed_by_browser_account_address_and_altogether(db: TestDb) {
         let server = TestServer::with(db, |config| {
-            config.limits.user_code_overall = Rate::new(30, config.device.lifetime);
+            config.limits.user_code_overall = "30 per 15m".parse().unwrap();
         }).await;
         server.alice().await;
         let tv = server.add_client(ClientSpec::device("tv")).await;
