@@ -7,6 +7,7 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod account;
 mod audit;
 mod database;
 mod device;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    account::AccountConfig,
     audit::AuditConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
@@ -76,6 +78,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// What people may do with their own account.
+    pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
     /// Logging.
@@ -140,6 +144,7 @@ impl Config {
         self.device.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.account.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -156,6 +161,7 @@ impl Config {
             device,
             sessions,
             passwords,
+            account,
             limits,
             log,
             metrics,
@@ -172,6 +178,7 @@ impl Config {
             device,
             sessions,
             passwords,
+            account,
             limits,
             log,
             metrics,
@@ -194,6 +201,7 @@ struct Settings {
     device: DeviceConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    account: AccountConfig,
     limits: LimitsConfig,
     log: LogConfig,
     metrics: MetricsConfig,

@@ -36,7 +36,7 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn begin(app: &App, form: &ClientForm) -> Result<Started, OAuthError> {
     let now = app.clock().now();
-    let authenticated = client_auth::authenticate(app, &form.presented, now).await?;
+    let authenticated = client_auth::authenticate(app, &form.presented, &form.caller, now).await?;
     let cx = StartCx {
         app,
         client: &authenticated.client,

@@ -25,7 +25,7 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn exchange(app: &App, form: &ClientForm) -> Result<TokenResponse, OAuthError> {
     let now = app.clock().now();
-    let authenticated = client_auth::authenticate(app, &form.presented, now).await?;
+    let authenticated = client_auth::authenticate(app, &form.presented, &form.caller, now).await?;
     let cx = TokenCx {
         app,
         client: &authenticated.client,

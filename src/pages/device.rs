@@ -12,7 +12,7 @@ use super::view::{DeviceEntry, DeviceEntryError};
 use crate::authorize::device::answer::{self, Entered, Entry};
 use crate::http::session::Form;
 use crate::http::{paths, respond};
-use crate::protocol::error::Reason;
+use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::protocol::user_code::UserCode;
 
@@ -42,9 +42,10 @@ pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response
     };
     match answer::enter(&cx.app, &entry).await {
         Ok(Entered::Visit(visit)) => Ok(cx.see_other(&path(paths::DEVICE_CONFIRM, visit))),
-        Ok(Entered::Nothing) => refused(cx, typed, DeviceEntryError::WrongCode, Reason::UserCodeWrong).await,
+        Ok(Entered::Nothing) => refused(cx, typed, DeviceEntryError::WrongCode, Reason::UserCodeWrong.into()).await,
         Ok(Entered::Throttled { retry_after }) => {
-            let mut response = refused(cx, typed, DeviceEntryError::TooMany, Reason::UserCodeThrottled).await?;
+            let error = OAuthError::until(Reason::UserCodeThrottled, retry_after);
+            let mut response = refused(cx, typed, DeviceEntryError::TooMany, error).await?;
             let seconds = HeaderValue::from(retry_after);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
             Ok(response)
@@ -53,9 +54,9 @@ pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response
     }
 }
 
-async fn refused(cx: PageCx, typed: &str, error: DeviceEntryError, reason: Reason) -> Result<Response, Response> {
+async fn refused(cx: PageCx, typed: &str, error: DeviceEntryError, why: OAuthError) -> Result<Response, Response> {
     let mut response = show(cx, typed, Some(error)).await?;
-    respond::note_reason(&mut response, reason.into());
+    respond::note_reason(&mut response, why);
     Ok(response)
 }
 

@@ -7,11 +7,11 @@ use axum::response::Response;
 
 use super::cx::PageCx;
 use super::device_visit::{self, Visiting, path};
-use super::login::retry_later;
+use super::login::complete;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
-use crate::http::paths;
 use crate::http::session::Form;
+use crate::http::{known_browser, paths};
 
 /// The form.
 pub async fn get(cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
@@ -40,16 +40,23 @@ pub async fn post(
         username,
         password: params.field("password").unwrap_or_default(),
         current: visiting.signed_in.as_ref().map(|signed_in| &signed_in.session),
+        known_browser: known_browser::read(&cx.app, &headers),
         caller: &cx.caller,
         now: cx.now,
     };
     match sign_in(&cx.app, &attempt).await.map_err(|error| cx.error(error))? {
-        Outcome::SignedIn(session) | Outcome::Confirmed(session) => {
-            let bound = cx.browser.sign_in(&cx.app, session, cx.now).await;
+        Outcome::SignedIn(proven) | Outcome::Confirmed(proven) => {
+            let bound = cx.browser.sign_in(&cx.app, proven.session, cx.now).await;
             bound.map_err(|error| cx.error(error))?;
-            Ok(cx.see_other(&path(paths::DEVICE_CONFIRM, visit_id)))
+            let mut response = cx.see_other(&path(paths::DEVICE_CONFIRM, visit_id));
+            known_browser::write(&cx.app, &mut response, &proven.known_browser);
+            Ok(response)
         }
         Outcome::Refused => Err(show(&cx, &visiting, Some(LoginError::WrongCredentials), Some(username))),
+        Outcome::Throttled { retry_after } => {
+            let error = LoginError::Throttled(retry_after);
+            Err(show(&cx, &visiting, Some(error), Some(username)))
+        }
         Outcome::Busy => Err(show(&cx, &visiting, Some(LoginError::Busy), Some(username))),
     }
 }
@@ -69,5 +76,7 @@ fn show(cx: &PageCx, visiting: &Visiting, error: Option<LoginError>, typed: Opti
         reauth: visiting.signed_in.is_some(),
         error,
     };
-    retry_later(cx.page(error.map_or(StatusCode::OK, LoginError::status), &page))
+    let mut response = cx.page(error.map_or(StatusCode::OK, LoginError::status), &page);
+    complete(&mut response, error);
+    response
 }

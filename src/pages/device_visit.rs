@@ -44,7 +44,7 @@ pub async fn load(cx: &PageCx, id: &str) -> Result<Visiting, Response> {
     let Some(client) = found.client.filter(|client| answer::may_go_on(&visited.device, client)) else {
         return Err(unknown());
     };
-    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), None, cx.now).await;
+    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), None, &cx.caller, cx.now).await;
     Ok(Visiting {
         visited,
         client,

@@ -10,6 +10,7 @@ mod audit;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod clock;
 mod consents;
 mod device_grants;
 mod device_pace;
@@ -166,6 +167,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        clock::STATEMENTS,
         consents::STATEMENTS,
         device_grants::STATEMENTS,
         grants::STATEMENTS,

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::authorize::validate::check_scope;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::crypto::user_code;
+use crate::limits::requests::permit_device_code;
 use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::model::device_grant::{DeviceGrant, DeviceGrantId, DeviceGrantState};
@@ -65,8 +66,10 @@ pub const MOST_LIVE: u32 = 200_000;
 /// How often another user code is drawn when one is taken.
 const DRAWS: usize = 12;
 
-/// Checks a request and stores it.
+/// Checks a request and stores it. Anybody may ask for a public client, and each request is a row and a code in the pool: how
+/// many come from one address is limited.
 pub async fn start(cx: &StartCx<'_>, params: &Params) -> Result<Started, OAuthError> {
+    permit_device_code(cx.app, cx.caller, cx.now)?;
     let request = check(cx, params)?;
     begin(cx, request, |length| user_code::draw(ALPHABET, length)).await
 }
