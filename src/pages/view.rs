@@ -5,8 +5,12 @@
 
 use askama::Template;
 
+mod device;
+
 #[cfg(test)]
 mod samples;
+
+pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin, ago};
 
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");

@@ -95,6 +95,22 @@ statements! {
         )
         SELECT count(*) FROM claimed",
         "SELECT 0";
+    // The same for a device code that a person has approved.
+    REDEEM_DEVICE_GRANT = "WITH held AS (
+            SELECT g.id FROM grants g JOIN device_grant d ON d.grant_id = g.id WHERE d.digest = $1 FOR KEY SHARE OF g
+        ), claimed AS (
+            UPDATE device_grant d SET redeemed_at = $2 FROM held
+            WHERE d.digest = $1 AND d.grant_id = held.id AND d.decision = 'allow' AND d.redeemed_at IS NULL AND d.expires_at > $2
+            RETURNING d.grant_id
+        ), refresh AS (
+            INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
+        ), access AS (
+            INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5::bytea IS NOT NULL
+        )
+        SELECT count(*) FROM claimed",
+        "SELECT 0";
     // Spends the live leaf and issues its successor in one statement, holding the grant first as above.
     ROTATE_REFRESH_TOKEN = "WITH held AS (
             SELECT g.id FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE r.digest = $1 FOR KEY SHARE OF g
@@ -162,6 +178,16 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<bool> {
 /// See [`super::Store::redeem_code`]. `false`: another caller was first.
 pub(super) async fn redeem_code(pg: &Pg, code: &TokenDigest, tokens: &NewTokens, now: Timestamp) -> Result<bool> {
     exchange(pg, &REDEEM_CODE, code, tokens, now).await
+}
+
+/// See [`super::Store::redeem_device_grant`]. `false`: another caller was first.
+pub(super) async fn redeem_device_grant(
+    pg: &Pg,
+    device_code: &TokenDigest,
+    tokens: &NewTokens,
+    now: Timestamp,
+) -> Result<bool> {
+    exchange(pg, &REDEEM_DEVICE_GRANT, device_code, tokens, now).await
 }
 
 /// See [`super::Store::rotate_refresh_token`]. `false`: another caller was first.
