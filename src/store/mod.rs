@@ -36,7 +36,7 @@ pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
-pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
