@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod keys;
+pub mod last_seen;
 pub mod metrics;
 pub mod sweep;

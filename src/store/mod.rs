@@ -7,18 +7,21 @@
 mod access_tokens;
 mod apis;
 mod audit;
+mod backup;
 mod browser_sessions;
 mod catalog;
 mod clients;
 mod consents;
 mod error;
 mod grants;
+mod inspection;
 mod interactions;
 mod introspection;
 mod migrate;
 mod patience;
 mod pools;
 mod postgres;
+mod recovery;
 mod refresh_tokens;
 mod rows;
 mod signing_keys;
@@ -42,9 +45,11 @@ pub use clients::{ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
+pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::KeyWrite;
 pub use stats::{QueryStats, counted};
@@ -158,15 +163,18 @@ pub fn all_statements() -> Vec<&'static Statement> {
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
         audit::STATEMENTS,
+        backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
         grants::STATEMENTS,
+        inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
+        recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,

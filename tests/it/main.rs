@@ -16,9 +16,12 @@
 mod architecture;
 mod audiences;
 mod audit;
+mod audit_command;
 mod conformance_shape;
+mod examples;
 mod metrics;
 mod openidconnect_client;
+mod operations;
 mod query_budget;
 mod races;
 mod races_people;

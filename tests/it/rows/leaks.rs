@@ -172,7 +172,8 @@ both_stores! {
         let server = TestServer::new(db).await;
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
         let collector = Collector::start().await;
-        let process = Process::serve(&server, &[levels, &collector.setting(), "metrics.listen=127.0.0.1:0"]);
+        let settings = [levels, &collector.setting(), "metrics.listen=127.0.0.1:0"];
+        let mut process = Process::serve(&server, &settings);
         let secrets = every_flow(&server, &process.node(&server)).await;
         // The library for HTTP/2 is the one that logs whole headers.
         get_over_http2(&process, "cookie", "__Host-portcullis=canary-forged-cookie").await;
@@ -190,6 +191,12 @@ both_stores! {
         assert_absent(&secrets, &spans, "a span");
         assert!(!spans.contains("SELECT ") && !spans.contains("INSERT INTO"), "no statements");
         assert_absent(&secrets, &scrape(&process).await, "the metrics");
+        process.signal("TERM");
+        assert!(process.ended().is_some_and(|status| status.success()));
+        let trail = server.audit_trail().await;
+        assert!(trail.len() > 10, "{trail:?}");
+        assert_absent(&secrets, &format!("{trail:?}"), "the audit trail");
+        assert!(log.contains(r#""kind":"sign_in_failed""#), "the trail is in the log for those who ask");
     }
 
     async fn lk_02_request_line_and_span_know_the_route_only(db: TestDb) {
@@ -234,6 +241,7 @@ both_stores! {
     async fn lk_05_the_database_holds_no_secret_in_clear(db: TestDb) {
         let server = TestServer::new(db).await;
         let mut secrets = every_flow(&server, &server).await;
+        assert!(server.audit_trail().await.len() > 10);
         let not_secret_here = ["e-mail address", "password hash", "state", "nonce", "login hint"];
         secrets.retain(|(name, _)| !not_secret_here.contains(name));
         let dump = dump(&server).await;
