@@ -8,12 +8,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
-    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, home,
-    interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
+    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, device,
+    device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login, login, logo,
+    logout, static_files,
 };
 
 /// Every route, by who calls it.
@@ -25,6 +26,7 @@ pub fn router(app: &App) -> Router {
 
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
+        .route(paths::DEVICE_CODE, post(device_code::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
@@ -48,6 +50,12 @@ pub fn router(app: &App) -> Router {
         .route(
             paths::INTERACTION_CONSENT,
             get(interaction_consent::get).post(interaction_consent::post),
+        )
+        .route(paths::DEVICE, get(device::get).post(device::post))
+        .route(paths::DEVICE_LOGIN, get(device_login::get).post(device_login::post))
+        .route(
+            paths::DEVICE_CONFIRM,
+            get(device_confirm::get).post(device_confirm::post),
         )
         .merge(account_pages())
         .layer(same_site_forms(app));

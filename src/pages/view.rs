@@ -6,6 +6,7 @@
 use askama::Template;
 
 mod account;
+mod device;
 #[cfg(test)]
 mod samples;
 
@@ -13,6 +14,7 @@ pub use account::{
     AccountApp, AccountApps, AccountOverview, AccountPassword, AccountProfile, AccountSessions, AppLine, Entry, Fact,
     Line, LineGroup, NavLink, Pager, SessionLine, When,
 };
+pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin, ago};
 
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
