@@ -125,7 +125,7 @@
 //! | the SQLite file is locked, full, missing or damaged | 503, or no start; never a new empty file | `ft_13`, `ft_15`, `ft_19` |
 //! | a node disappears in the middle of a flow | any other goes on: nothing is kept in a node that is not in the database | `ft_29`, `ft_30` |
 //! | a proxy asks a second node | one effect | `ft_31` |
-//! | two servers over one SQLite file | safe: each sees the other's commits with its next request | `ft_20` |
+//! | two servers over one SQLite file | works: each sees the other's commits with its next request | `ft_20` |
 //! | clocks differ by 30 s, jump, or fall back | what one node gives works on the others; nothing that was used comes back; the log tells | `rc_30`, `ft_34` to `ft_36` |
 //! | a key, a client or a user row is damaged | no start with a damaged key; a damaged client or user fails alone | `ft_37`, `ft_38` |
 //! | passwords are checked by the hundred | who cannot be served gets 503; memory is bounded, tokens are issued as before | `ft_40`, `ft_42` |
