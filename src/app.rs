@@ -13,6 +13,7 @@ use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
+use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -29,6 +30,7 @@ struct Inner {
     throttle_key: [u8; 32],
     quotas: Quotas,
     audit: AuditLog,
+    metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -40,6 +42,8 @@ impl App {
         let throttle_key = master_key.derive("throttle");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
+        let metrics = metrics(&config);
+        let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -47,9 +51,10 @@ impl App {
             passwords,
             master_key,
             form_key,
+            audit,
             throttle_key,
             quotas,
-            audit: AuditLog::default(),
+            metrics,
             ring,
         })))
     }
@@ -99,6 +104,11 @@ impl App {
         &self.0.audit
     }
 
+    /// What is counted for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// The issuer identifier (RFC 8414 §2).
     pub fn issuer(&self) -> &str {
         self.0.config.issuer.as_str()
@@ -132,6 +142,17 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.
+fn metrics(config: &Config) -> Metrics {
+    if config.metrics.listen.0.is_none() {
+        return Metrics::default();
+    }
+    Metrics::on().unwrap_or_else(|error| {
+        tracing::error!(%error, "there will be no metrics");
+        Metrics::default()
+    })
 }
 
 /// The hasher that the settings describe.

@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
+use crate::endpoints::{discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
@@ -25,6 +25,7 @@ pub fn router(app: &App) -> Router {
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
+        .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
     let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
@@ -57,7 +58,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::HEALTH, get(health::alive))
         .route(paths::READY, get(health::ready));
 
-    let with_cookies = authorization.merge(people).layer(session::layer(app));
+    let with_cookies = authorization
+        .merge(people)
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -74,6 +78,13 @@ fn limited(app: &App, routes: Router<App>) -> Router<App> {
         return routes;
     }
     routes.layer(from_fn_with_state(app.clone(), throttle::machines))
+}
+
+/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
+pub fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(metrics::get))
+        .with_state(app.clone())
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

@@ -199,7 +199,10 @@ enum Begun {
 async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<Option<Begun>, OAuthError> {
     let now = attempt.now;
     if let Some(current) = attempt.current.filter(|current| current.user_id == user.id)
-        && app.store().reauthenticate(current.id, now).await?
+        && app
+            .store()
+            .reauthenticate(current.id, attempt.caller.address, now)
+            .await?
     {
         return Ok(Some(Begun::GoesOn(current.id)));
     }
@@ -213,6 +216,7 @@ async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<
         expires_at: now.plus(app.config().sessions.absolute_timeout.as_secs()),
         ended_at: None,
         user_agent: attempt.caller.user_agent.clone(),
+        address: attempt.caller.address,
     };
     if !app
         .store()

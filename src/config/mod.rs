@@ -7,6 +7,8 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod account;
+mod audit;
 mod database;
 mod error;
 mod issuer;
@@ -14,7 +16,9 @@ mod keys;
 mod layers;
 mod limits;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
 mod rate;
 mod secret;
@@ -23,19 +27,24 @@ mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    account::AccountConfig,
+    audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
     secret::Secret,
@@ -44,6 +53,7 @@ pub use self::{
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -64,12 +74,20 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// What people may do with their own account.
+    pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
 }
 
 /// Where to load from. The environment is an argument, so that tests need none of their own.
@@ -115,13 +133,16 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.account.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
+        self.audit.check(&mut report);
         report
     }
 
@@ -134,9 +155,13 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         } = settings;
         Self {
             issuer,
@@ -146,9 +171,13 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         }
     }
 }
@@ -164,7 +193,11 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    account: AccountConfig,
     limits: LimitsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
+    audit: AuditConfig,
 }

@@ -15,6 +15,7 @@ use std::sync::{
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -69,10 +70,25 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct PasswordHasher {
     params: Params,
+    limit: usize,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    refused: Arc<AtomicU64>,
     queue: usize,
     begun: Arc<AtomicU64>,
+}
+
+/// How busy a [`PasswordHasher`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingLoad {
+    /// How many hashes may run at once.
+    pub limit: usize,
+    /// How many run.
+    pub running: usize,
+    /// How many callers wait.
+    pub waiting: usize,
+    /// How many were told [`PasswordError::Busy`] since the start.
+    pub refused: u64,
 }
 
 impl PasswordHasher {
@@ -91,8 +107,10 @@ impl PasswordHasher {
         };
         Ok(Self {
             params,
+            limit: permits,
             permits: Arc::new(Semaphore::new(permits)),
             waiting: Arc::default(),
+            refused: Arc::default(),
             queue,
             begun: Arc::default(),
         })
@@ -125,6 +143,7 @@ impl PasswordHasher {
     pub fn would_take(&self, password: &str) -> Result<(), PasswordError> {
         prepare(password)?;
         if self.permits.available_permits() == 0 && self.waiting.load(Ordering::SeqCst) >= self.queue {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(PasswordError::Busy);
         }
         Ok(())
@@ -135,19 +154,33 @@ impl PasswordHasher {
         self.begun.load(Ordering::Relaxed)
     }
 
+    /// How busy it is at this moment.
+    pub fn load(&self) -> HashingLoad {
+        HashingLoad {
+            limit: self.limit,
+            running: self.limit.saturating_sub(self.permits.available_permits()),
+            waiting: self.waiting.load(Ordering::SeqCst).min(self.queue),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
     /// Runs `work` on a blocking thread under a permit. The permit travels with the work: a caller that hangs
     /// up after the start does not make room for another hash before this one is done.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let permit = self.admit().await?;
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        let running = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        running.await.unwrap_or(Err(PasswordError::Failed))
+        let hashing = async {
+            let permit = self.admit().await?;
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            let running = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                work()
+            });
+            running.await.unwrap_or(Err(PasswordError::Failed))
+        };
+        let span = tracing::info_span!(target: "portcullis::trace", "password hash");
+        hashing.instrument(span).await
     }
 
     /// Waits for a permit, unless too many wait already.
@@ -155,7 +188,10 @@ impl PasswordHasher {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = QueuePlace::take(&self.waiting, self.queue)?;
+        let place = QueuePlace::take(&self.waiting, self.queue);
+        let _place = place.inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         Arc::clone(&self.permits)
             .acquire_owned()
             .await

@@ -1,4 +1,6 @@
 //! Work that no request asks for.
 
+pub mod audit;
 pub mod keys;
+pub mod metrics;
 pub mod sweep;

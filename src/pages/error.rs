@@ -1,13 +1,16 @@
 //! The error page: what happened, what to do, a reference that the log carries, and a hint for the app's developer that
 //! gives nothing away.
 
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 
 use super::cx;
 use super::view::ErrorPage;
 use crate::app::App;
 use crate::http::error::retry_later;
+use crate::http::layers::RequestId;
 use crate::http::{csp, respond};
 use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 
@@ -59,6 +62,20 @@ pub fn render(app: &App, reference: &str, error: PageError) -> Response {
     if let PageError::Protocol(error) = error {
         retry_later(&mut response, error);
         respond::note_reason(&mut response, error);
+    }
+    response
+}
+
+/// The layer of cookie sessions answers by itself, 500 and nothing else, when a session cannot be stored. Here that becomes
+/// the page that says to try again.
+pub async fn for_unsaved_session(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reference = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    let unsaved = response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        && !response.headers().contains_key(header::CONTENT_TYPE);
+    if unsaved {
+        let reference = reference.map(|id| id.0).unwrap_or_default();
+        return render(&app, &reference, Reason::StoreUnavailable.into());
     }
     response
 }

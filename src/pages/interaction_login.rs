@@ -70,7 +70,7 @@ async fn signed_in(cx: &mut PageCx, mut waiting: Waiting, proven: &Proven) -> Re
     };
     let mut response = if interaction::advance(&cx.app, &mut waiting.interaction, progress).await? {
         let client_id = &waiting.interaction.request.client_id;
-        let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), cx.now).await?;
+        let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), &cx.caller, cx.now).await?;
         flow::go_on(cx, &waiting.journey(), now_signed_in.as_ref()).await
     } else {
         flow::already_answered(cx)

@@ -136,6 +136,7 @@ reasons! {
     ClientSecretMissing => InvalidClient, "client must authenticate";
     ClientSecretUnexpected => InvalidClient, "public client sent a secret";
     ClientAuthMethodWrong => InvalidClient, "client is not registered for this authentication method";
+    IntrospectionByPublicClient => InvalidClient, "a public client may not introspect";
     AuthorizationHeaderMalformed => InvalidClient, "Authorization header is malformed";
     ClientAuthRepeated => InvalidRequest, "more than one client authentication was sent";
     ClientIdMismatch => InvalidRequest, "client_id differs from the authenticated client";

@@ -1,6 +1,6 @@
 //! Deleting what has expired, in batches small enough that nobody waits for them.
 
-use super::{Backend as _, Result, Statement, Store, on, statements};
+use super::{Backend as _, Result, Statement, Store, on, statements, stats};
 use crate::time::Timestamp;
 
 /// A batch of one table: the key's name twice.
@@ -56,6 +56,12 @@ const ORDER: &[&Statement] = &[
     &SWEEP_THROTTLES,
 ];
 
+/// The table that a sweep is about, as its text says.
+fn table(statement: &Statement) -> &'static str {
+    let rest = statement.sqlite.strip_prefix("DELETE FROM ").unwrap_or_default();
+    rest.split(' ').next().unwrap_or_default()
+}
+
 /// What one round of sweeping did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -78,6 +84,7 @@ impl Store {
                     .await?
                     .rows_affected()
             })?;
+            stats::swept(table(statement), rows);
             swept.rows += rows;
             swept.more |= rows >= batch.unsigned_abs();
         }

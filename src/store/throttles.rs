@@ -111,9 +111,9 @@ impl Store {
             return Ok(());
         }
         in_transaction!(self, |tx| {
-            for (limit, whole) in all {
+            for (limit, whole) in &all {
                 let digest = limit.key.digest.as_slice();
-                let query = if whole {
+                let query = if *whole {
                     sqlx::query(tx.text(&FORGET_THROTTLE)).bind(digest)
                 } else {
                     let back = sqlx::query(tx.text(&GIVE_ONE_BACK));

@@ -89,8 +89,18 @@ const CLOCKS: &[(&str, &[&str])] = &[
     ("now_utc", &[]),
     ("Uuid::now_v7", &[]),
     ("thread::sleep", &[]),
-    // A deadline for those who send slowly.
-    ("tokio::time", &["jobs/", "cli/", "outbound.rs", "http/extract/form.rs"]),
+    // Deadlines: for those who send slowly, and for a database that does not answer.
+    (
+        "tokio::time",
+        &[
+            "jobs/",
+            "cli/",
+            "outbound.rs",
+            "http/extract/form.rs",
+            "store/patience.rs",
+            "store/postgres.rs",
+        ],
+    ),
 ];
 
 /// Functions over 60 lines: file, name, why.

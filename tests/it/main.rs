@@ -15,6 +15,7 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
@@ -24,3 +25,6 @@ mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
+mod tls;
+mod token_command;

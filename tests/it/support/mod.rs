@@ -2,6 +2,8 @@
 //! `browser.sign_in("alice", PASSWORD)`.
 
 mod browser;
+mod cluster;
+mod crowd;
 mod db;
 mod fixtures;
 mod html;
@@ -11,8 +13,11 @@ mod proxy;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
-pub use db::TestDb;
+#[expect(unused_imports, reason = "the next tests use it")]
+pub use cluster::Cluster;
+pub use crowd::{Crowd, Trouble, assert_sound};
 pub(crate) use db::both_stores;
+pub use db::{AnyConnection, TestDb};
 pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
 pub use http::{TestRequest, TestResponse};
 pub use proxy::Wire;

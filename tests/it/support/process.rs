@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -124,6 +125,17 @@ impl Process {
         pause_until(|| self.stderr.lock().unwrap().contains(text))
     }
 
+    /// Its id, for `/proc`.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
@@ -150,7 +162,8 @@ impl Process {
         read_to_end(&mut stream, Duration::from_secs(2)).await
     }
 
-    /// The same server as seen through its socket: what a [`TestServer`] can do, this process is asked to do.
+    /// The same server as seen through its socket: what a [`TestServer`] can do, this process is asked to do. Where it gives no
+    /// answer, the answer is 502.
     pub fn node(&self, server: &TestServer) -> TestServer {
         let address = self.address;
         let client = reqwest::Client::builder()
@@ -164,8 +177,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.kill();
     }
 }
 
@@ -224,19 +236,24 @@ pub async fn read_to_end(stream: &mut TcpStream, silence: Duration) -> Raw {
     }
 }
 
+/// What a proxy does; it has its own way to say that there was no answer.
 async fn forward(client: reqwest::Client, address: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = client
+    let asked = client
         .request(parts.method, format!("http://{address}{}", parts.uri))
         .headers(parts.headers)
         .body(to_bytes(body, usize::MAX).await.unwrap())
-        .send()
-        .await
-        .unwrap();
+        .send();
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
-    *response.body_mut() = Body::from(answer.bytes().await.unwrap());
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    let Ok(answer) = asked.await else { return response };
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let Ok(body) = answer.bytes().await else {
+        return response;
+    };
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    *response.body_mut() = Body::from(body);
     response
 }
 
