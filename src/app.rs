@@ -53,8 +53,8 @@ impl App {
             form_key,
             audit,
             throttle_key,
-            quotas,
             metrics,
+            quotas,
             ring,
         })))
     }

@@ -72,19 +72,19 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
+/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
+pub fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(metrics::get))
+        .with_state(app.clone())
+}
+
 /// Limits requests from one address, where that is set.
 fn limited(app: &App, routes: Router<App>) -> Router<App> {
     if app.quotas().address.is_off() {
         return routes;
     }
     routes.layer(from_fn_with_state(app.clone(), throttle::machines))
-}
-
-/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
-pub fn metrics_router(app: &App) -> Router {
-    Router::new()
-        .route(paths::METRICS, get(metrics::get))
-        .with_state(app.clone())
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

@@ -138,6 +138,16 @@ impl PasswordHasher {
         self.run(move || verify_now(&current, stored, &password)).await
     }
 
+    /// How busy it is at this moment.
+    pub fn load(&self) -> HashingLoad {
+        HashingLoad {
+            limit: self.limit,
+            running: self.limit.saturating_sub(self.permits.available_permits()),
+            waiting: self.waiting.load(Ordering::SeqCst).min(self.queue),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
     /// Whether a check of `password` would be turned away at once, as far as can be said beforehand: for callers who have to
     /// do something before it.
     pub fn would_take(&self, password: &str) -> Result<(), PasswordError> {
@@ -152,16 +162,6 @@ impl PasswordHasher {
     /// How many hashes were begun since the start.
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
-    }
-
-    /// How busy it is at this moment.
-    pub fn load(&self) -> HashingLoad {
-        HashingLoad {
-            limit: self.limit,
-            running: self.limit.saturating_sub(self.permits.available_permits()),
-            waiting: self.waiting.load(Ordering::SeqCst).min(self.queue),
-            refused: self.refused.load(Ordering::Relaxed),
-        }
     }
 
     /// Runs `work` on a blocking thread under a permit. The permit travels with the work: a caller that hangs
