@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::protocol::display_text::is_control;
 use crate::time::Timestamp;
 
 /// Prints `document` on one line when programs are listening, else `text`.
@@ -25,7 +26,7 @@ pub fn print(json: bool, document: &Value, text: &str) -> anyhow::Result<()> {
 pub fn json_line(document: &Value) -> String {
     let mut line = String::new();
     for c in document.to_string().chars() {
-        if super::text::is_control(c) {
+        if is_control(c) {
             // Controls stand in strings alone, and those there are take two bytes of UTF-16 (RFC 8259 §7).
             line.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
@@ -159,7 +160,7 @@ pub fn maybe_date(at: Option<Timestamp>) -> String {
 /// A stored text may hold what a terminal would obey.
 pub fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if super::text::is_control(c) { '\u{FFFD}' } else { c })
+        .map(|c| if is_control(c) { '\u{FFFD}' } else { c })
         .collect()
 }
 

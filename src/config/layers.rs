@@ -351,7 +351,7 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: &[&str] = &[
     "server",
     "database",
     "keys",
@@ -359,6 +359,7 @@ const SECTIONS: [&str; 12] = [
     "sessions",
     "passwords",
     "limits",
+    "account",
     "log",
     "metrics",
     "tracing",

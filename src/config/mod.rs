@@ -7,6 +7,7 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod account;
 mod audit;
 mod database;
 mod error;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    account::AccountConfig,
     audit::AuditConfig,
     database::DatabaseConfig,
     error::ConfigError,
@@ -72,6 +74,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// What people may do with their own account.
+    pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
     /// Logging.
@@ -135,6 +139,7 @@ impl Config {
         self.tokens.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.account.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -150,6 +155,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             limits,
             log,
             metrics,
@@ -165,6 +171,7 @@ impl Config {
             tokens,
             sessions,
             passwords,
+            account,
             limits,
             log,
             metrics,
@@ -186,6 +193,7 @@ struct Settings {
     tokens: TokensConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    account: AccountConfig,
     limits: LimitsConfig,
     log: LogConfig,
     metrics: MetricsConfig,

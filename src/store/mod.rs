@@ -10,6 +10,7 @@ mod audit;
 mod browser_sessions;
 mod catalog;
 mod clients;
+mod clock;
 mod consents;
 mod error;
 mod grants;
@@ -161,6 +162,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
+        clock::STATEMENTS,
         consents::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,

@@ -47,8 +47,9 @@ pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
         ])
         .disable_statement_logging();
-    // A second more than Postgres has: what it ends by itself needs no new connection.
-    let patience = Arc::new(Patience::new(Duration::from_secs(options.statement_timeout + 1)));
+    // A little more than Postgres has: what it ends by itself needs no new connection.
+    let limit = Duration::from_secs(options.statement_timeout) + Duration::from_millis(500);
+    let patience = Arc::new(Patience::new(limit));
     let (taking, returning) = (patience.clone(), patience.clone());
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)

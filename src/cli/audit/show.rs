@@ -191,9 +191,12 @@ mod tests {
         event.detail.insert("text".to_owned(), nasty.into());
         event.detail.insert("na\u{1b}me\n".to_owned(), nasty.into());
         let line = line(&event, &None);
-        assert!(!line.chars().any(crate::cli::text::is_control), "{line:?}");
+        assert!(!line.chars().any(crate::protocol::display_text::is_control), "{line:?}");
         let document = output::json_line(&document(&event));
-        assert!(!document.chars().any(crate::cli::text::is_control), "{document:?}");
+        assert!(
+            !document.chars().any(crate::protocol::display_text::is_control),
+            "{document:?}"
+        );
         let read: Value = serde_json::from_str(&document).unwrap();
         assert_eq!(read["detail"]["text"], nasty, "and programs get it whole");
     }

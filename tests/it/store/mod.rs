@@ -142,6 +142,7 @@ fn session_of(server: &TestServer, user: &User) -> BrowserSession {
         expires_at: now.plus(86_400),
         ended_at: None,
         user_agent: Some("Test Browser/1.0".to_owned()),
+        address: Some("203.0.113.5".parse().unwrap()),
     }
 }
 

@@ -13,7 +13,6 @@ mod proxy;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
-#[allow(unused_imports)]
 pub use cluster::Cluster;
 pub use crowd::{Crowd, Trouble, assert_sound};
 pub(crate) use db::both_stores;

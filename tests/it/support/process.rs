@@ -125,9 +125,26 @@ impl Process {
         pause_until(|| self.stderr.lock().unwrap().contains(text))
     }
 
-    /// Its id, for `/proc`.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// A number from a line of `/proc/…/status`, such as `VmRSS` (KiB).
+    pub fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .unwrap()
+            .count()
+    }
+
+    /// The time that it has computed so far, in hundredths of a second.
+    pub fn computed(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // utime and stime, the 14th and 15th fields of the whole line (proc(5)).
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// Ends it as a power cut would.
@@ -179,6 +196,18 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// `serve` under a limit of the shell, such as `ulimit -n 256`.
+pub fn serve_within(limit: &str, server: &TestServer, data: &std::path::Path, settings: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    let program = env!("CARGO_BIN_EXE_portcullis");
+    let issuer = server.app.issuer();
+    let script = format!("{limit}; exec {program} serve --listen 127.0.0.1:0 --issuer {issuer} \"$@\"");
+    command.args(["-c", &script, "serve"]);
+    isolate(&mut command);
+    configure(&mut command, server, data, settings);
+    command
 }
 
 /// The command of [`Process::serve`].
