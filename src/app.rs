@@ -10,6 +10,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::metrics::Metrics;
@@ -26,7 +27,9 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    user_code_key: [u8; 32],
     throttle_key: [u8; 32],
+    quotas: Quotas,
     audit: AuditLog,
     metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
@@ -37,7 +40,9 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let user_code_key = master_key.derive("user_code");
         let throttle_key = master_key.derive("throttle");
+        let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
         let metrics = metrics(&config);
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
@@ -48,9 +53,11 @@ impl App {
             passwords,
             master_key,
             form_key,
+            user_code_key,
             audit,
             throttle_key,
             metrics,
+            quotas,
             ring,
         })))
     }
@@ -85,9 +92,19 @@ impl App {
         &self.0.form_key
     }
 
+    /// The key under which user codes of devices are recognised; the same on every node.
+    pub fn user_code_key(&self) -> &[u8; 32] {
+        &self.0.user_code_key
+    }
+
     /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
     pub fn throttle_key(&self) -> &[u8; 32] {
         &self.0.throttle_key
+    }
+
+    /// What this node counts by itself.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// Where security events are left for the audit trail.

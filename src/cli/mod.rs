@@ -2,6 +2,7 @@
 
 mod after_restore;
 mod api;
+mod audit;
 mod backup;
 mod client;
 mod config;
@@ -19,6 +20,7 @@ mod serve;
 mod text;
 mod tls;
 mod token;
+mod trail;
 mod user;
 
 use std::path::PathBuf;
@@ -83,6 +85,8 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Show the audit trail: who did what, when, and from where
+    Audit(audit::Command),
     /// Fetch a token: by device login, or with --client-credentials
     Token(token::Command),
     /// Ask a running server whether it is alive
@@ -124,6 +128,7 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
         Command::Key(command) => key::run(command, &global.open().await?).await,
+        Command::Audit(command) => audit::run(command, &global.open().await?).await,
     }
 }
 

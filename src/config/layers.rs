@@ -356,6 +356,7 @@ const SECTIONS: &[&str] = &[
     "database",
     "keys",
     "tokens",
+    "device",
     "sessions",
     "passwords",
     "limits",

@@ -63,7 +63,7 @@ pub struct Ended {
 /// Why a grant ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// A code was redeemed twice.
+    /// A code or device code was redeemed twice.
     CodeReplay,
     /// A spent refresh token came back.
     RefreshReplay,

@@ -12,6 +12,8 @@ mod browser_sessions;
 mod catalog;
 mod clients;
 mod consents;
+mod device_grants;
+mod device_pace;
 mod error;
 mod grants;
 mod inspection;
@@ -43,8 +45,9 @@ pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
+pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
-pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
@@ -66,6 +69,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    pace: Arc<device_pace::DevicePace>,
 }
 
 /// The closed set of backends.
@@ -111,6 +115,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            pace: Arc::default(),
         })
     }
 
@@ -168,6 +173,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         catalog::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
+        device_grants::STATEMENTS,
         grants::STATEMENTS,
         inspection::STATEMENTS,
         interactions::STATEMENTS,

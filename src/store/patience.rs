@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, stats};
 use crate::crypto::random;
 
 /// How often a write that met another one is done again.
@@ -14,7 +14,7 @@ const RETRIES: u32 = 3;
 /// After a failure, connections that come back within this time are tested first.
 const DOUBT: Duration = Duration::from_secs(10);
 
-/// What one store may wait for, and whether its connections can be trusted.
+/// What one request may wait for, and whether its connections can be trusted.
 ///
 /// Postgres ends a statement by itself in time, as long as it can be reached. When packets are dropped on the way there is
 /// neither answer nor error, hence a limit on this side, too.
@@ -32,12 +32,14 @@ impl Patience {
         }
     }
 
-    /// Does `work` within the limit. A failure of the connection, or giving up on it, casts doubt on all of them.
+    /// Does `work` within the limit, less what the request has waited before: one that asks five times is not to wait five
+    /// times as long. A failure of the connection, or giving up on it, casts doubt on all of them.
     pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut work = pin!(work);
         // Dropped before `work` and the connection in it: that one is then tested when it comes back.
         let unanswered = Unanswered(self);
-        let Ok(outcome) = timeout(self.limit, work.as_mut()).await else {
+        let limit = self.limit.saturating_sub(stats::spent());
+        let Ok(outcome) = timeout(limit, work.as_mut()).await else {
             return Err(StoreError::Unavailable("no answer in time".into()));
         };
         let answered = !matches!(outcome, Err(StoreError::Unavailable(_)));

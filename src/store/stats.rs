@@ -49,6 +49,11 @@ pub async fn counted<T>(metrics: &Metrics, work: impl Future<Output = T>) -> (T,
     WATCHED.scope(watched, with_stats).await
 }
 
+/// How long this request has waited for the database so far; nothing outside a request.
+pub(super) fn spent() -> Duration {
+    WATCHED.try_with(|watched| watched.stats.get().time).unwrap_or_default()
+}
+
 /// Counts one round trip that is no statement of ours: a transaction's begin or commit.
 pub(super) fn count() {
     add(QueryStats {
@@ -126,6 +131,7 @@ fn failure(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Gone | StoreError::Taken => None,
         StoreError::Unavailable(_) => Some("unavailable"),
+        StoreError::Conflict => Some("conflict"),
         StoreError::Corrupt(_) => Some("corrupt"),
         _ => Some("failed"),
     }

@@ -10,7 +10,7 @@ use source::{File, Function, code_of, files};
 /// The tiers of `src/lib.rs`, from the bottom. `app` and `main` are the tops of theirs.
 const TIERS: &[&[&str]] = &[
     &["protocol", "model", "config", "time"],
-    &["crypto", "outbound", "telemetry"],
+    &["crypto", "outbound", "quota", "telemetry"],
     &["store"],
     &["app"],
     &["limits"],
@@ -24,6 +24,11 @@ const TIERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("model", "protocol", "what is stored is made of protocol facts"),
     ("model", "time", "and of times"),
+    (
+        "config",
+        "protocol",
+        "settings that name protocol values are those values",
+    ),
     ("grants", "tokens", "a grant ends in tokens"),
     (
         "authorize",
@@ -50,7 +55,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum_server", &["cli/"]),
     ("rustls", &["cli/"]),
     ("rustls_pki_types", &["cli/"]),
-    ("governor", &["http/"]),
+    ("governor", &["quota.rs"]),
     ("qrcode", &["cli/", "playground/"]),
     ("metrics", &["telemetry/"]),
     ("metrics_exporter_prometheus", &["telemetry/"]),
@@ -86,7 +91,12 @@ const CLOCKS: &[(&str, &[&str])] = &[
     // The other kind of time: as tower-sessions wants it, and for people to read; never from a clock.
     (
         "OffsetDateTime",
-        &["store/web_sessions.rs", "cli/output.rs", "playground/inspect.rs"],
+        &[
+            "store/web_sessions.rs",
+            "cli/output.rs",
+            "playground/inspect.rs",
+            "pages/when.rs",
+        ],
     ),
     ("now_utc", &[]),
     ("Uuid::now_v7", &[]),

@@ -1,6 +1,8 @@
 //! The catalogue of attacks and bad inputs: each test is named after the row that it answers. `tests/security_rows.md` lists
 //! all rows, with those that nothing here answers yet.
 
+mod account;
+mod account_access;
 mod answers;
 mod authorize;
 mod authorize_answers;
@@ -12,16 +14,22 @@ mod code_decisions;
 mod codes;
 mod consent;
 mod crashes;
+mod device;
+mod device_decisions;
+mod device_page;
 mod documents;
 mod dump;
+mod exhaustion;
 mod faults;
 mod forged_jwts;
 mod introspection;
 mod jwts;
+mod killed_database;
 mod leaks;
 mod listed;
 mod lost_answers;
 mod models;
+mod nodes;
 mod outages;
 mod redirect_uri_registration;
 mod redirect_uris;
@@ -33,4 +41,6 @@ mod scripts;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod soak;
 mod sockets;
+mod throttling;

@@ -38,7 +38,7 @@ struct Memory {
     unsure: Vec<(String, AuthRequest)>,
     /// Browsers whose sign-out was acknowledged, with the cookies from before.
     signed_out: Vec<Browser>,
-    slowest_trouble: Duration,
+    slowest_trouble: (Duration, String),
 }
 
 /// The server has said that it cannot answer now (503), or has said nothing (502).
@@ -79,6 +79,24 @@ impl Crowd {
         day
     }
 
+    /// Starts `people` who visit until they are tired, whatever breaks.
+    pub fn visit_through_trouble(&self, node: &TestServer, people: usize) -> JoinSet<()> {
+        self.tired.store(false, Ordering::SeqCst);
+        let mut day = JoinSet::new();
+        for _ in 0..people {
+            let (crowd, node) = (self.clone(), node.clone());
+            day.spawn(async move {
+                while !crowd.tired.load(Ordering::SeqCst) {
+                    if crowd.visit(&node).await.is_err() {
+                        // Who was told to come back later does not come back at once.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+            });
+        }
+        day
+    }
+
     /// Sends everybody home after the visit that is under way.
     pub fn tire(&self) {
         self.tired.store(true, Ordering::SeqCst);
@@ -89,9 +107,9 @@ impl Crowd {
         self.visits.load(Ordering::SeqCst)
     }
 
-    /// The longest wait for an answer that was none.
-    pub fn slowest_trouble(&self) -> Duration {
-        self.remember().slowest_trouble
+    /// The longest wait for an answer that was none, and what it said.
+    pub fn slowest_trouble(&self) -> (Duration, String) {
+        self.remember().slowest_trouble.clone()
     }
 
     /// One person: signs in, consents, redeems, refreshes; some revoke, some sign out.
@@ -223,10 +241,14 @@ impl Crowd {
             }
             Landed::Page(page) => page.status(),
         };
+        let at = match &landed {
+            Landed::Page(page) => format!("{}: {}", page.path, page.heading()),
+            Landed::Callback(callback) => callback.uri.clone(),
+        };
         if status == 200 {
             Ok(landed)
         } else {
-            Err(self.trouble(status, started, &format!("{landed:?}")))
+            Err(self.trouble(status, started, &at))
         }
     }
 
@@ -242,7 +264,9 @@ impl Crowd {
     fn trouble(&self, status: u16, started: Instant, what: &str) -> Trouble {
         assert!([502, 503].contains(&status), "{status}: {what}");
         let mut memory = self.remember();
-        memory.slowest_trouble = memory.slowest_trouble.max(started.elapsed());
+        if memory.slowest_trouble.0 < started.elapsed() {
+            memory.slowest_trouble = (started.elapsed(), what.to_owned());
+        }
         Trouble(status)
     }
 

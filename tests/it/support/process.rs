@@ -93,14 +93,18 @@ impl Process {
     }
 
     /// Starts `command`, which logs as JSON, and waits for the line `message` that tells the address.
-    pub fn listening(mut command: Command, message: &str) -> Self {
+    pub fn listening(command: Command, message: &str) -> Self {
+        Self::announced(command, &format!(r#""message":"{message}""#))
+    }
+
+    /// Starts any program that logs as JSON, and waits for the line with `needle` and an `address`.
+    pub fn announced(mut command: Command, needle: &str) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = collect(child.stderr.take().unwrap());
         drop(collect(child.stdout.take().unwrap()));
-        let needle = format!(r#""message":"{message}""#);
-        let found = pause_until(|| stderr.lock().unwrap().contains(&needle) || child.try_wait().unwrap().is_some());
+        let found = pause_until(|| stderr.lock().unwrap().contains(needle) || child.try_wait().unwrap().is_some());
         let log = stderr.lock().unwrap().clone();
-        let line = log.lines().find(|line| line.contains(&needle));
+        let line = log.lines().find(|line| line.contains(needle));
         let (true, Some(line)) = (found, line) else {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -125,9 +129,26 @@ impl Process {
         pause_until(|| self.stderr.lock().unwrap().contains(text))
     }
 
-    /// Its id, for `/proc`.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// A number from a line of `/proc/…/status`, such as `VmRSS` (KiB).
+    pub fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .unwrap()
+            .count()
+    }
+
+    /// The time that it has computed so far, in hundredths of a second.
+    pub fn computed(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // utime and stime, the 14th and 15th fields of the whole line (proc(5)).
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// Ends it as a power cut would.
@@ -179,6 +200,18 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// `serve` under a limit of the shell, such as `ulimit -n 256`.
+pub fn serve_within(limit: &str, server: &TestServer, data: &std::path::Path, settings: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    let program = env!("CARGO_BIN_EXE_portcullis");
+    let issuer = server.app.issuer();
+    let script = format!("{limit}; exec {program} serve --listen 127.0.0.1:0 --issuer {issuer} \"$@\"");
+    command.args(["-c", &script, "serve"]);
+    isolate(&mut command);
+    configure(&mut command, server, data, settings);
+    command
 }
 
 /// The command of [`Process::serve`].
@@ -292,4 +325,16 @@ pub fn pause_until(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(20));
     }
     false
+}
+
+/// The same for what has to be asked for.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
 }

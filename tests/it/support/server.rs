@@ -4,10 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::Method;
 use portcullis::app::App;
 use portcullis::config::{Config, Span};
 use portcullis::crypto::keys::generate;
+use portcullis::crypto::random;
 use portcullis::crypto::seal::MasterKey;
 use portcullis::model::audit_event::AuditEntry;
 use portcullis::model::signing_key::SigningKey;
@@ -16,6 +18,7 @@ use portcullis::router::router;
 use portcullis::store::{AuditFilter, Store};
 use portcullis::time::Clock;
 use tokio::sync::OnceCell;
+use tower::ServiceExt as _;
 
 use super::db::TestDb;
 use super::http::TestRequest;
@@ -82,6 +85,22 @@ impl TestServer {
         let mut config = self.app.config().clone();
         change(&mut config);
         Self::with_store(self.db.clone(), store, config, self.app.clock().clone())
+    }
+
+    /// Another node over the same database, whose clock is ahead by `seconds` (or behind) and moves on its own.
+    pub async fn with_clock_ahead(&self, seconds: i64) -> Self {
+        let clock = Clock::fixed(self.app.clock().now().plus(seconds));
+        Self::node(self.db.clone(), self.app.config().clone(), clock).await
+    }
+
+    /// A balancer without memory before these nodes: each request goes to any of them.
+    pub fn any_of(nodes: &[Self]) -> Self {
+        let routers: Vec<_> = nodes.iter().map(|node| node.router.clone()).collect();
+        let balance = move |request: Request| {
+            let [draw] = random::bytes::<1>();
+            routers[usize::from(draw) % routers.len()].clone().oneshot(request)
+        };
+        nodes[0].through(Router::new().fallback(balance))
     }
 
     /// The same node, its requests answered by `router`.
