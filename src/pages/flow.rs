@@ -52,7 +52,7 @@ async fn try_to_go_on(
             return Ok(response);
         }
         let client_id = &journey.request.client_id;
-        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now).await?;
+        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now).await?;
     }
     Err(Reason::Busy.into())
 }
