@@ -54,10 +54,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = listen::stop_on_signal()?;
     prepare(&app, &stop).await?;
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
+    let rotating = tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     tracing::info!(issuer = app.issuer(), address = %listener.local_addr()?, "ready");
     let grace = app.config().server.shutdown_grace.as_duration();
     listen::serve(listener, router(&app), stop, grace).await?;
     sweeping.await?;
+    rotating.await?;
     app.store().close().await;
     Ok(())
 }

@@ -41,7 +41,7 @@ pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
-pub use signing_keys::KeyWrite;
+pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
 pub use users::{PasswordChange, UserWrite};

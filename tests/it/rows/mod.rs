@@ -17,6 +17,7 @@ mod faults;
 mod forged_jwts;
 mod introspection;
 mod jwts;
+mod keys;
 mod leaks;
 mod listed;
 mod models;
