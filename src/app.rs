@@ -10,8 +10,10 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
+use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -25,7 +27,11 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    user_code_key: [u8; 32],
+    throttle_key: [u8; 32],
+    quotas: Quotas,
     audit: AuditLog,
+    metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -34,7 +40,12 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let user_code_key = master_key.derive("user_code");
+        let throttle_key = master_key.derive("throttle");
+        let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
+        let metrics = metrics(&config);
+        let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -42,7 +53,11 @@ impl App {
             passwords,
             master_key,
             form_key,
-            audit: AuditLog::default(),
+            user_code_key,
+            audit,
+            throttle_key,
+            metrics,
+            quotas,
             ring,
         })))
     }
@@ -77,9 +92,29 @@ impl App {
         &self.0.form_key
     }
 
+    /// The key under which user codes of devices are recognised; the same on every node.
+    pub fn user_code_key(&self) -> &[u8; 32] {
+        &self.0.user_code_key
+    }
+
+    /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.0.throttle_key
+    }
+
+    /// What this node counts by itself.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
+    }
+
     /// Where security events are left for the audit trail.
     pub fn audit(&self) -> &AuditLog {
         &self.0.audit
+    }
+
+    /// What is counted for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The issuer identifier (RFC 8414 §2).
@@ -116,6 +151,17 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.
+fn metrics(config: &Config) -> Metrics {
+    if config.metrics.listen.0.is_none() {
+        return Metrics::default();
+    }
+    Metrics::on().unwrap_or_else(|error| {
+        tracing::error!(%error, "there will be no metrics");
+        Metrics::default()
+    })
 }
 
 /// The hasher that the settings describe.

@@ -4,7 +4,7 @@
 //!
 //! A request does at most one business read, then one pure decision, then at most one write. The decision is a function whose
 //! body is the list of its checks ([`crate::authorize::validate`], [`crate::grants::decide_code`],
-//! [`crate::grants::decide_refresh`], [`crate::authorize::next_step()`]), so a reviewer sees a missing check without opening
+//! [`crate::grants::decide_refresh`], [`crate::grants::decide_device`], [`crate::authorize::next_step()`]), so a reviewer sees a missing check without opening
 //! any, and every rule can be called from a test. Secrets are drawn and tokens signed before the write, so that the write can
 //! be one statement on PostgreSQL and one short transaction on SQLite, and a failure of either leaves nothing behind.
 //!
@@ -33,6 +33,28 @@
 //! answers and two tabs; a replaced token that turns up later is refused without ending anything, since it was given out
 //! honestly. Spent tokens are kept as long as their grant, so a restart forgets nothing.
 //!
+//! # Devices
+//!
+//! A device polls, and most polls find nothing: one costs a read by a unique key and no write
+//! ([`crate::store::Store::load_device_grant`]). When a device last polled is therefore kept in the node's memory, bounded, and
+//! not in its row; what is in the row, for all nodes to read, is the interval and when a poll last came too early. A device that
+//! spreads its polls over several nodes is noticed by the first node that sees two of them too close, which writes down the longer
+//! interval; from then on it holds everywhere. So with `n` nodes a device can poll `n` times as often as it was told before anybody
+//! minds, which harms nobody: a device code has 256 bits. A poll up to a second early is let pass, and how fast a device polls
+//! matters only while it waits, because `slow_down` is a way to say `authorization_pending`. The interval stops growing at the
+//! request's own life, so that a device that never listens costs a bounded number of writes.
+//!
+//! A user code is what somebody can type, hence 34.5 bits by default: what protects it is its ten minutes, the count of wrong codes
+//! by browser, person, address and altogether ([`crate::limits::user_code`]), and one letter more as soon as 500 codes are live, two
+//! from 10,000 on ([`crate::authorize::device::start::code_length`]). It is stored as an HMAC under a key derived from the master
+//! key, and for the page that shows it once more for comparison, sealed. Once entered, the code is bound to the browser; it is in no
+//! address but the one that a device shows by itself (RFC 8628 §3.3.1), and that one only fills in the form.
+//!
+//! The question who asks, from where and for what is put every time, for trusted clients too, and nothing that was consented to
+//! before answers it: phishing with a device code is an attacker's own, honest looking request (RFC 8628 §5.4), and this page is all
+//! that stands in its way. What a person allows is a grant like any other: it ends with their sign-in unless it is for offline use,
+//! and a device code that is redeemed twice ends it.
+//!
 //! # What is kept in memory
 //!
 //! Clients, APIs and signing keys change by an operator's hand. They are kept while `catalog_version` has not moved, a number
@@ -40,6 +62,13 @@
 //! index has changed, which every commit of every process does: a request of a machine client then costs two system calls
 //! and no query, and still sees a client disabled a moment ago by the command line. On PostgreSQL the number comes with the
 //! client in the one query that is needed anyway.
+//!
+//! # Older databases
+//!
+//! A restored backup is well-formed and wrong: what was spent since is fresh in it. No row can tell that, so each node notes
+//! outside of the database how far it was ([`crate::jobs::last_seen`]), alarms when that fell, and an operator ends everything
+//! that can be asked for again ([`crate::store::Store::end_everything`]). It does not end by itself: a server that signs
+//! everybody out because a file was lost, or somebody moved it to another database on purpose, would be the worse fault.
 //!
 //! # Two databases
 //!
@@ -57,11 +86,60 @@
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.
 //!
+//! # Throttling
+//!
+//! Guessing is limited by counters in the database that all nodes share ([`crate::limits`]). An attempt takes one of every limit
+//! it is under, or none, before anything is checked, and gives it back when it was right: between a check and a count there
+//! would be room for as many parallel guesses as anybody cares to send. One number for each key is enough
+//! ([`crate::store::Reservation`]), so there is no window whose edge could be aimed at. A throttled attempt is refused by a read,
+//! without a hash and without a write. Keys are HMACs, so the table does not tell who was tried, nor from where; rows end by
+//! themselves when their count has grown back.
+//!
+//! Accounts can be guessed at by anybody, so a limit on an account alone would let anybody lock its owner out. A browser that
+//! has signed in before is therefore counted apart ([`crate::limits::known_browser`]). A right password resets the account's
+//! count, never the address's; a right user code resets nothing, for anybody can have one. Limits on sheer numbers of requests
+//! guard no secret and must cost nothing: those are in memory, on each node ([`crate::quota`]).
+//!
 //! # Errors
 //!
 //! The wire carries a registered code and a fixed description; the precise [`crate::protocol::error::Reason`] goes to the log.
 //! Until client and redirect URI are proven, an error is a page; afterwards it goes to the client, and only a
 //! [`crate::authorize::Callback`] can send it there.
+//!
+//! # When things break
+//!
+//! In doubt the answer is no, it says when to try again, and nothing needs repair by hand. Whatever breaks: a code buys at most
+//! one set of tokens, a family has at most one live refresh token, what was answered 2xx is stored, what was spent, revoked or
+//! ended stays so, and every signature verifies with a published key.
+//!
+//! | what breaks | what is promised | tests |
+//! |---|---|---|
+//! | the server is killed | what it acknowledged counts; the rest happened once or not at all; a lost refresh is retried in its window | `rc_04_ft_17_ft_21` |
+//! | a command is killed (keys, secrets, passwords, migrations) | the old state or the new one, never neither | `ft_22` to `ft_25` |
+//! | PostgreSQL is killed or cut off | 503 within 5 s, signed documents and keys as long as they are in memory; heals by itself | `ft_01`, `ft_32` |
+//! | its answer is lost after the commit | 503; a refresh is retried, a code is refused as a replay and the user signs in again | `ft_02` |
+//! | packets to it are dropped silently | 503 within 5 s, and dead connections leave the pool | `ft_08` |
+//! | it is slow, or all connections are busy | a bounded wait, then 503; no double effects | `ft_06`, `ft_09` |
+//! | a row is locked; writes conflict | 503 after `statement_timeout`; a conflict is tried again three times | `ft_06`, `rc_38` |
+//! | it is read-only, full, or its password has changed | 503 for what must be written; nobody is signed in without a stored session | `ft_10` to `ft_13` |
+//! | the SQLite file is locked, full, missing or damaged | 503, or no start; never a new empty file | `ft_13`, `ft_15`, `ft_19` |
+//! | a node disappears in the middle of a flow | any other goes on: nothing is kept in a node that is not in the database | `ft_29`, `ft_30` |
+//! | a proxy asks a second node | one effect | `ft_31` |
+//! | two servers over one SQLite file | safe: each sees the other's commits with its next request | `ft_20` |
+//! | clocks differ by 30 s, jump, or fall back | what one node gives works on the others; nothing that was used comes back; the log tells | `rc_30`, `ft_34` to `ft_36` |
+//! | a key, a client or a user row is damaged | no start with a damaged key; a damaged client or user fails alone | `ft_37`, `ft_38` |
+//! | passwords are checked by the hundred | who cannot be served gets 503; memory is bounded, tokens are issued as before | `ft_40`, `ft_42` |
+//! | no file descriptor is left | it waits without computing, and accepts again | `ft_41` |
+//! | it is told to stop | what is under way is finished | `ft_43` |
+//! | days go by | no table and no file grows under the same load | `no_table_grows_with_the_days` |
+//!
+//! Three limits make the first column bearable: `database.acquire_timeout` for a connection, `database.statement_timeout` for
+//! PostgreSQL's own work, and half a second more than that for all the waiting of one request, which also covers a database
+//! that says nothing at all. A retry of a refresh on another node needs clocks that differ by less than
+//! `tokens.refresh_retry_window`; beyond that it counts as a replay.
+//!
+//! Not promised: a failover to a standby that lost the last commits, and a backup that is put back, may bring used tokens back
+//! to life.
 //!
 //! # Threats that shaped the code
 //!

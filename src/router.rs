@@ -8,11 +8,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{discovery, health, introspect, jwks, revoke, token, userinfo};
-use crate::http::{cors, layers, paths, respond, session};
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
+use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
-    authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
+    authorize, device, device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login,
+    login, logo, logout, static_files,
 };
 
 /// Every route, by who calls it.
@@ -24,10 +25,11 @@ pub fn router(app: &App) -> Router {
 
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
+        .route(paths::DEVICE_CODE, post(device_code::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
-        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
-        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
+        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
+    let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
     // Other sites send people here by form as well, so this one stands outside the cross-site check.
     let authorization = Router::new().route(paths::AUTHORIZE, get(authorize::get).post(authorize::post));
@@ -48,6 +50,12 @@ pub fn router(app: &App) -> Router {
             paths::INTERACTION_CONSENT,
             get(interaction_consent::get).post(interaction_consent::post),
         )
+        .route(paths::DEVICE, get(device::get).post(device::post))
+        .route(paths::DEVICE_LOGIN, get(device_login::get).post(device_login::post))
+        .route(
+            paths::DEVICE_CONFIRM,
+            get(device_confirm::get).post(device_confirm::post),
+        )
         .layer(same_site_forms(app));
 
     let files = Router::new()
@@ -58,7 +66,10 @@ pub fn router(app: &App) -> Router {
         .route(paths::HEALTH, get(health::alive))
         .route(paths::READY, get(health::ready));
 
-    let with_cookies = authorization.merge(people).layer(session::layer(app));
+    let with_cookies = authorization
+        .merge(people)
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -67,6 +78,21 @@ pub fn router(app: &App) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
         .with_state(app.clone())
+}
+
+/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
+pub fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(metrics::get))
+        .with_state(app.clone())
+}
+
+/// Limits requests from one address, where that is set.
+fn limited(app: &App, routes: Router<App>) -> Router<App> {
+    if app.quotas().address.is_off() {
+        return routes;
+    }
+    routes.layer(from_fn_with_state(app.clone(), throttle::machines))
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

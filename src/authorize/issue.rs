@@ -116,7 +116,7 @@ fn consent<'a>(issue: &Issue<'a>) -> (Option<Scope>, Option<&'a Scope>) {
 
 /// The longest life of an access token. Without offline access a grant ends with the last token that its code can buy; its
 /// row lives that long, and with it the memory that the code was used.
-fn longest_access(app: &App, catalog: &Catalog) -> i64 {
+pub(super) fn longest_access(app: &App, catalog: &Catalog) -> i64 {
     let of_apis = catalog.apis.iter().filter_map(|api| api.settings.lifetime);
     of_apis.fold(app.config().tokens.access_lifetime.as_secs(), i64::max)
 }

@@ -144,8 +144,8 @@ fn key_file(config: &Config, keys_exist: bool) -> anyhow::Result<MasterKey> {
     })
 }
 
-/// The key file.
-pub(super) fn master_key_path(config: &Config) -> PathBuf {
+/// Where the master key is kept unless it is configured.
+pub fn master_key_path(config: &Config) -> PathBuf {
     config.server.data_dir.join("master.key")
 }
 

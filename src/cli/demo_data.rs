@@ -354,6 +354,12 @@ impl Demo {
     curl -u {SERVICE}:{service} \\
          -d grant_type=client_credentials -d scope=notes:read {issuer}/token
 
+  A login for a device: a television, a command-line program
+    portcullis token --issuer {issuer} --client-id {DEVICE} --scope openid
+    curl -d client_id={DEVICE} -d scope=openid {issuer}/device/code
+    curl -d grant_type=urn:ietf:params:oauth:grant-type:device_code \\
+         -d client_id={DEVICE} -d device_code=… {issuer}/token
+
   What the server offers
     curl {issuer}/.well-known/openid-configuration
 

@@ -10,6 +10,7 @@ use super::cx::Cx;
 use super::{output, text};
 use crate::config::Span;
 use crate::jobs::keys::{self, Handover};
+use crate::model::audit_event::AuditKind;
 use crate::model::signing_key::{KeyState, SigningKey};
 use crate::protocol::signing_alg::SigningAlg;
 use crate::time::Timestamp;
@@ -84,12 +85,25 @@ async fn rotate(cx: &Cx, algs: &[SigningAlg], handover: Handover) -> anyhow::Res
         !present.is_empty(),
         "there are no signing keys to rotate yet: the server makes them when it first starts"
     );
+    let trail = cx.trail().await?;
     let mut made = Vec::new();
     for &alg in algs {
         // Without a predecessor there is nothing that could sign in the meantime.
         let first = !present.iter().any(|key| key.alg == alg);
         let handover = if first { Handover::After(0) } else { handover };
-        made.push(keys::rotate(&app, alg, handover).await?);
+        let key = keys::rotate(&app, alg, handover).await?;
+        trail
+            .record(keys::describe(trail.event(AuditKind::KeyRotated), &key))
+            .await?;
+        if handover == Handover::Revoke {
+            let revoked = present.iter().filter(|old| old.alg == alg && old.revoked_at.is_none());
+            for old in revoked {
+                trail
+                    .record(keys::describe(trail.event(AuditKind::KeyRevoked), old))
+                    .await?;
+            }
+        }
+        made.push(key);
     }
     let now = cx.now();
     let document = Value::Array(made.iter().map(|key| document(key, now)).collect());

@@ -1,18 +1,26 @@
 //! The command line: one file for each noun. `anyhow` lives here; the library's errors stay precise.
 
+mod after_restore;
 mod api;
+mod audit;
+mod backup;
 mod client;
 mod config;
 mod cx;
 mod demo;
 mod demo_data;
+mod doctor;
 mod health;
 mod key;
 mod listen;
 mod migrate;
+mod notify;
 mod output;
 mod serve;
 mod text;
+mod tls;
+mod token;
+mod trail;
 mod user;
 
 use std::path::PathBuf;
@@ -20,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, LoadArgs, load};
+use crate::config::{Config, ConfigError, Issuer, LoadArgs, load};
 use crate::time::Clock;
 use cx::Cx;
 
@@ -77,12 +85,23 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Show the audit trail: who did what, when, and from where
+    Audit(audit::Command),
+    /// Fetch a token: by device login, or with --client-credentials
+    Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
+    /// Look at the whole installation and say what is wrong and what to do
+    Doctor,
+    /// Copy the embedded database while the server runs
+    Backup(backup::Command),
+    /// After an older database came back: end what may have come to life again
+    AfterRestore(after_restore::Command),
 }
 
 /// Runs the command line. Errors are printed for people, on stderr, with what to do.
 pub fn main() -> ExitCode {
+    tls::install_provider();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -99,12 +118,17 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
-        Command::Health(command) => health::run(command, global.json).await,
+        Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
+        Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
+        Command::Doctor => doctor::run(global.load(Vec::new()), global.json).await,
+        Command::Backup(command) => backup::run(command, &global.load_leniently()?, global.json).await,
+        Command::AfterRestore(command) => after_restore::run(command, global.load_leniently()?, global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
         Command::Key(command) => key::run(command, &global.open().await?).await,
+        Command::Audit(command) => audit::run(command, &global.open().await?).await,
     }
 }
 
@@ -136,6 +160,14 @@ impl Global {
                 self.load(vec![placeholder]).map_err(|_| error)
             }
         })
+    }
+
+    /// The issuer alone, for a command that needs no other setting: it may run on a machine that has none.
+    fn issuer(&self) -> anyhow::Result<Issuer> {
+        match &self.issuer {
+            Some(issuer) => Ok(issuer.parse()?),
+            None => Ok(self.load(Vec::new())?.issuer),
+        }
     }
 
     async fn open(&self) -> anyhow::Result<Cx> {

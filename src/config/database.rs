@@ -26,7 +26,7 @@ impl Default for DatabaseConfig {
             url: Secret::new("sqlite://portcullis-data/portcullis.db".to_owned()),
             max_connections: 10,
             acquire_timeout: Span::from_secs(3),
-            statement_timeout: Span::from_secs(5),
+            statement_timeout: Span::from_secs(4),
         }
     }
 }

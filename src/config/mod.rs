@@ -7,39 +7,55 @@
 //! An unknown key is an error wherever it stands, because a misspelt security setting that is silently ignored
 //! is worse than a server that does not start.
 
+mod account;
+mod audit;
 mod database;
+mod device;
 mod error;
 mod issuer;
 mod keys;
 mod layers;
+mod limits;
 mod log;
+mod metrics;
 mod network;
+mod optional;
 mod passwords;
+mod rate;
 mod secret;
 mod server;
 mod sessions;
 mod span;
 mod sweep;
 mod tokens;
+mod tracing;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::metrics::MetricsConfig;
 pub use self::{
+    account::AccountConfig,
+    audit::AuditConfig,
     database::DatabaseConfig,
+    device::DeviceConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
+    limits::LimitsConfig,
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
+    optional::Optional,
     passwords::PasswordsConfig,
+    rate::{InvalidRate, Rate},
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
     span::{InvalidSpan, Span},
     sweep::SweepConfig,
     tokens::TokensConfig,
+    tracing::TracingConfig,
 };
 use self::{error::Report, layers::Layers};
 
@@ -56,14 +72,26 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Lifetimes of codes and tokens.
     pub tokens: TokensConfig,
+    /// The device grant.
+    pub device: DeviceConfig,
     /// Browser sessions.
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
     pub passwords: PasswordsConfig,
+    /// What people may do with their own account.
+    pub account: AccountConfig,
+    /// How often something may be tried.
+    pub limits: LimitsConfig,
     /// Logging.
     pub log: LogConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Traces.
+    pub tracing: TracingConfig,
     /// Removal of expired rows.
     pub sweep: SweepConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
 }
 
 /// Where to load from. The environment is an argument, so that tests need none of their own.
@@ -109,13 +137,17 @@ impl Config {
 
     fn report(&self) -> Report {
         let mut report = Report::default();
-        self.server.check(&mut report);
+        self.server.check(&self.issuer, &mut report);
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
+        self.device.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
+        self.account.check(&mut report);
+        self.tracing.check(&mut report);
         self.sweep.check(&mut report);
+        self.audit.check(&mut report);
         report
     }
 
@@ -126,10 +158,16 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
+            account,
+            limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         } = settings;
         Self {
             issuer,
@@ -137,10 +175,16 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
+            account,
+            limits,
             log,
+            metrics,
+            tracing,
             sweep,
+            audit,
         }
     }
 }
@@ -154,8 +198,14 @@ struct Settings {
     database: DatabaseConfig,
     keys: KeysConfig,
     tokens: TokensConfig,
+    device: DeviceConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
+    account: AccountConfig,
+    limits: LimitsConfig,
     log: LogConfig,
+    metrics: MetricsConfig,
+    tracing: TracingConfig,
     sweep: SweepConfig,
+    audit: AuditConfig,
 }

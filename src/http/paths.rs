@@ -4,6 +4,8 @@
 pub const AUTHORIZE: &str = "/authorize";
 /// RFC 6749 §3.2.
 pub const TOKEN: &str = "/token";
+/// RFC 8628 §3.1.
+pub const DEVICE_CODE: &str = "/device/code";
 /// OpenID Connect Core §5.3.
 pub const USERINFO: &str = "/userinfo";
 /// RFC 7009.
@@ -29,6 +31,12 @@ pub const INTERACTION_LOGIN: &str = "/interaction/{id}/login";
 pub const INTERACTION_ACCOUNT: &str = "/interaction/{id}/account";
 /// Consent to a waiting request.
 pub const INTERACTION_CONSENT: &str = "/interaction/{id}/consent";
+/// Where a person enters the code that a device shows (RFC 8628 §3.3).
+pub const DEVICE: &str = "/device";
+/// Sign in for a device.
+pub const DEVICE_LOGIN: &str = "/device/{id}/login";
+/// Allow or refuse a device.
+pub const DEVICE_CONFIRM: &str = "/device/{id}/confirm";
 /// A client's picture.
 pub const CLIENT_LOGO: &str = "/client/{client_id}/logo";
 /// Embedded files, named by their contents.
@@ -38,6 +46,8 @@ pub const STATIC: &str = "/static/{name}";
 pub const HEALTH: &str = "/healthz";
 /// The process can do its work.
 pub const READY: &str = "/readyz";
+/// What Prometheus scrapes, on the metrics listener only.
+pub const METRICS: &str = "/metrics";
 
 /// A path with its one parameter filled in.
 pub fn fill(path: &str, value: &str) -> String {

@@ -88,8 +88,7 @@ pub async fn rotate_due(app: &App) -> Result<Vec<SigningKey>, KeyJobError> {
             Ok(key) => {
                 tracing::info!(alg = %key.alg, kid = key.kid, "a signing key was rotated");
                 let event = AuditEvent::new(AuditKind::KeyRotated, Actor::System, now);
-                app.audit()
-                    .record(event.detail("alg", key.alg.as_str()).detail("kid", key.kid.as_str()));
+                app.audit().record(describe(event, &key));
                 made.push(key);
             }
             Err(KeyJobError::Outrun(_)) => {}
@@ -109,9 +108,11 @@ pub async fn ensure(app: &App) -> Result<(), KeyJobError> {
         let now = app.clock().now();
         let key = make(app, &known, (alg, 1), now).await?;
         // Outrun by another node is as good: its key is there.
-        app.store()
-            .insert_key(&key, Predecessors::Retire { gone_at: now })
-            .await?;
+        let first = Predecessors::Retire { gone_at: now };
+        if app.store().insert_key(&key, first).await? == KeyWrite::Done {
+            let event = AuditEvent::new(AuditKind::KeyRotated, Actor::System, now);
+            app.audit().record(describe(event, &key));
+        }
     }
     Ok(())
 }
@@ -148,6 +149,14 @@ async fn succeed(
         KeyWrite::Done => Ok(key),
         KeyWrite::Outrun => Err(KeyJobError::Outrun(alg)),
     }
+}
+
+/// What an event about a key tells of it.
+pub fn describe(event: AuditEvent, key: &SigningKey) -> AuditEvent {
+    event
+        .detail("kid", key.kid.as_str())
+        .detail("alg", key.alg.as_str())
+        .detail("generation", key.generation)
 }
 
 /// Seals every private key under `to` that is not, opening them with `from`: all in one commit, so that an interruption leaves

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, counted};
 
 /// Between two batches, so that writers who wait get their turn.
 const BREATH: Duration = Duration::from_millis(20);
@@ -14,6 +14,7 @@ const BREATH: Duration = Duration::from_millis(20);
 pub async fn run(app: App, stop: CancellationToken) {
     let interval = app.config().sweep.interval.as_duration();
     while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+        app.quotas().tidy();
         // Each batch is a commit of its own, so stopping in the middle loses nothing.
         match stop.run_until_cancelled(once(&app)).await {
             None => return,
@@ -26,13 +27,19 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Sweeps everything that has expired by now. Returns how many rows went.
 pub async fn once(app: &App) -> Result<u64, StoreError> {
+    counted(app.metrics(), sweep(app)).await.0
+}
+
+async fn sweep(app: &App) -> Result<u64, StoreError> {
     let now = app.clock().now();
     let batch = i64::from(app.config().sweep.batch);
+    let remembered = now.plus(-app.config().audit.retention.as_secs());
     let mut rows = app.store().delete_gone_keys(now).await?;
     loop {
         let swept = app.store().sweep(now, batch).await?;
-        rows += swept.rows;
-        if !swept.more {
+        let events = app.store().sweep_audit_events(remembered, batch).await?;
+        rows += swept.rows + events.rows;
+        if !swept.more && !events.more {
             return Ok(rows);
         }
         tokio::time::sleep(BREATH).await;

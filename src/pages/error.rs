@@ -1,13 +1,16 @@
 //! The error page: what happened, what to do, a reference that the log carries, and a hint for the app's developer that
 //! gives nothing away.
 
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 
 use super::cx;
 use super::view::ErrorPage;
 use crate::app::App;
-use crate::http::error::RETRY_AFTER;
+use crate::http::error::retry_later;
+use crate::http::layers::RequestId;
 use crate::http::{csp, respond};
 use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 
@@ -20,6 +23,8 @@ pub enum PageError {
     FormStale,
     /// A waiting request that is not this browser's, or has been given up.
     NoInteraction,
+    /// A device that this browser did not enter the code of, or that has given up.
+    NoDevice,
     /// There is no such page.
     NotFound,
 }
@@ -56,11 +61,23 @@ pub fn render(app: &App, reference: &str, error: PageError) -> Response {
     };
     let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = cx::html(status, &page, &csp::page());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
     if let PageError::Protocol(error) = error {
+        retry_later(&mut response, error);
         respond::note_reason(&mut response, error);
+    }
+    response
+}
+
+/// The layer of cookie sessions answers by itself, 500 and nothing else, when a session cannot be stored. Here that becomes
+/// the page that says to try again.
+pub async fn for_unsaved_session(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reference = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    let unsaved = response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        && !response.headers().contains_key(header::CONTENT_TYPE);
+    if unsaved {
+        let reference = reference.map(|id| id.0).unwrap_or_default();
+        return render(&app, &reference, Reason::StoreUnavailable.into());
     }
     response
 }
@@ -80,6 +97,12 @@ fn words(error: PageError) -> Words {
             message: "It was started too long ago, or in another browser. Go back to the app and start again.",
             hint: None,
         },
+        PageError::NoDevice => Words {
+            status: 400,
+            heading: "This device is not waiting any more",
+            message: "It asked too long ago, or its code was entered in another browser. Start again on the device.",
+            hint: None,
+        },
         PageError::NotFound => Words {
             status: 404,
             heading: "There is nothing here",
@@ -95,6 +118,12 @@ fn protocol_words(error: OAuthError) -> Words {
             status: error.status(),
             heading: "We cannot answer right now",
             message: "Please try again in a moment.",
+            hint: None,
+        },
+        ErrorCode::TooManyRequests => Words {
+            status: error.status(),
+            heading: "Too many attempts",
+            message: "Please wait a little, then try again.",
             hint: None,
         },
         ErrorCode::ServerError => Words {

@@ -7,14 +7,15 @@ use axum::response::Response;
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
-use crate::accounts::sessions;
+use crate::accounts::{sessions, trail};
 use crate::authorize::issue::{Issue, Issued, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
 use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::model::interaction::{AuthorizationRequest, Interaction, InteractionId, Progress};
-use crate::model::user::User;
+use crate::model::user::{User, UserId};
 use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::{ClientLookup, SignedIn};
@@ -51,7 +52,7 @@ async fn try_to_go_on(
             return Ok(response);
         }
         let client_id = &journey.request.client_id;
-        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now).await?;
+        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now).await?;
     }
     Err(Reason::Busy.into())
 }
@@ -100,21 +101,33 @@ async fn wait(cx: &mut PageCx, journey: &Journey<'_>, page: &str) -> Result<Resp
 }
 
 /// Tells the client that the person refused.
-pub async fn refuse_request(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Response {
-    match refuse(cx, journey, error).await {
-        Ok(response) => response,
+pub async fn deny(cx: &PageCx, journey: &Journey<'_>, user: UserId) -> Response {
+    match finish(cx, journey).await {
+        Ok(true) => {
+            let answer = (user, journey.request);
+            trail::consent(&cx.app, AuditKind::ConsentDenied, answer, (&cx.caller, cx.now));
+            tell(cx, journey.request, Reason::Denied.into())
+        }
+        Ok(false) => already_answered(cx),
         Err(error) => failed(cx, journey, error),
     }
 }
 
 /// Tells the client, and ends the interaction.
 async fn refuse(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Result<Response, OAuthError> {
-    if let Some(waiting) = journey.waiting
-        && !interaction::finish(&cx.app, waiting, cx.now).await?
-    {
-        return Ok(already_answered(cx));
+    if finish(cx, journey).await? {
+        Ok(tell(cx, journey.request, error))
+    } else {
+        Ok(already_answered(cx))
     }
-    Ok(tell(cx, journey.request, error))
+}
+
+/// Ends the interaction, if the request waits. `false`: it was answered before.
+async fn finish(cx: &PageCx, journey: &Journey<'_>) -> Result<bool, OAuthError> {
+    match journey.waiting {
+        Some(waiting) => interaction::finish(&cx.app, waiting, cx.now).await,
+        None => Ok(true),
+    }
 }
 
 /// `None`: the consent changed since it was read.
@@ -220,7 +233,7 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
     else {
         return Err(unknown());
     };
-    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now)
+    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now)
         .await
         .map_err(|error| cx.error(error))?;
     Ok(Waiting {

@@ -2,6 +2,10 @@
 
 pub mod authorize;
 mod cx;
+pub mod device;
+pub mod device_confirm;
+pub mod device_login;
+mod device_visit;
 pub mod error;
 pub mod flow;
 pub mod home;

@@ -4,7 +4,7 @@
 use super::wire_enum;
 
 wire_enum! {
-    /// The registered error codes, and nothing else reaches a client.
+    /// The registered error codes and one more: nothing else reaches a client.
     ErrorCode {
         /// RFC 6749 §5.2.
         InvalidRequest = "invalid_request",
@@ -40,10 +40,19 @@ wire_enum! {
         RequestUriNotSupported = "request_uri_not_supported",
         /// OpenID Connect Core §3.1.2.6.
         RegistrationNotSupported = "registration_not_supported",
+        /// RFC 8628 §3.5.
+        AuthorizationPending = "authorization_pending",
+        /// RFC 8628 §3.5.
+        SlowDown = "slow_down",
+        /// RFC 8628 §3.5.
+        ExpiredToken = "expired_token",
         /// RFC 6750 §3.1.
         InvalidToken = "invalid_token",
         /// RFC 6750 §3.1.
         InsufficientScope = "insufficient_scope",
+        /// None is registered for RFC 6585 §4, and `slow_down` and `temporarily_unavailable` mean something else: this is what
+        /// that status is called there.
+        TooManyRequests = "too_many_requests",
     }
 }
 
@@ -53,6 +62,7 @@ impl ErrorCode {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
+            Self::TooManyRequests => 429,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,
@@ -79,8 +89,12 @@ impl ErrorCode {
             Self::RequestNotSupported => "The request parameter is not supported.",
             Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
+            Self::AuthorizationPending => "The person has not answered yet.",
+            Self::SlowDown => "The person has not answered yet. Wait five seconds longer between requests from now on.",
+            Self::ExpiredToken => "The device code has expired. Start again with a new one.",
             Self::InvalidToken => "The access token is invalid, expired or revoked.",
             Self::InsufficientScope => "The access token lacks the scope that this resource needs.",
+            Self::TooManyRequests => "Too many attempts. Try again after the time that Retry-After tells.",
         }
     }
 }
@@ -121,6 +135,7 @@ reasons! {
     GrantTypeMissing => InvalidRequest, "grant_type is missing";
     CodeMissing => InvalidRequest, "code is missing";
     RefreshTokenMissing => InvalidRequest, "refresh_token is missing";
+    DeviceCodeMissing => InvalidRequest, "device_code is missing";
     TokenMissing => InvalidRequest, "token is missing";
     TokenPresentedTwice => InvalidRequest, "an access token was presented in more than one way";
     // client authentication
@@ -167,6 +182,9 @@ reasons! {
     ResourceNotGranted => InvalidTarget, "resource was not granted, or has nothing to do with the scope";
     ResourcesDisagree => InvalidTarget, "the APIs of the scope want different tokens: name one by resource";
     // what the person did, or would have to do
+    UsernameUnknown => AccessDenied, "no account has the name that was typed";
+    PasswordWrong => AccessDenied, "the password is wrong";
+    AccountDisabled => AccessDenied, "the account is disabled";
     Denied => AccessDenied, "the person denied the request";
     NotSignedIn => LoginRequired, "nobody is signed in";
     SignInTooOld => LoginRequired, "the sign-in is older than max_age";
@@ -197,12 +215,30 @@ reasons! {
     RefreshTokenReplaced => InvalidGrant, "refresh token was replaced by a retry and never counted";
     RefreshTokenReplayed => InvalidGrant, "spent refresh token presented again: the grant is revoked";
     RefreshTokenRaced => InvalidGrant, "refresh token was spent a moment ago by a parallel request";
+    // devices
+    DevicePending => AuthorizationPending, "nobody has answered the device's request yet";
+    DevicePolledTooFast => SlowDown, "the device polls faster than its interval";
+    DeviceDenied => AccessDenied, "the person refused the device";
+    DeviceWithdrawn => AccessDenied, "what the person allowed the device was withdrawn, or their sign-in ended";
+    DeviceUserDisabled => AccessDenied, "the user who allowed the device is disabled";
+    DeviceCodeExpired => ExpiredToken, "device code has expired";
+    DeviceCodeUnknown => InvalidGrant, "device code is malformed, unknown or gone";
+    DeviceCodeOfOtherClient => InvalidGrant, "device code was issued to another client";
+    DeviceCodeReplayed => InvalidGrant, "device code was redeemed before: the grant is revoked";
+    UserCodeWrong => InvalidGrant, "user code is unknown, expired or used";
+    DevicesTooMany => TemporarilyUnavailable, "too many devices wait for a person";
     // bearer tokens
     AccessTokenInvalid => InvalidToken, "access token is malformed, forged, expired or not ours";
     AccessTokenAudience => InvalidToken, "access token is for another resource";
     AccessTokenRevoked => InvalidToken, "access token was revoked";
     AccessTokenGrantEnded => InvalidToken, "the grant behind the access token has ended";
     AccessTokenWithoutOpenid => InsufficientScope, "access token lacks the scope openid";
+    // too many of something
+    SignInThrottled => TooManyRequests, "too many wrong passwords for the account or from the address";
+    UserCodeThrottled => TooManyRequests, "too many wrong user codes";
+    ClientAuthThrottled => TooManyRequests, "too many failed authentications as the client or from the address";
+    ClientThrottled => TooManyRequests, "too many requests of the client";
+    AddressThrottled => TooManyRequests, "too many requests from the address";
     // the server's own troubles
     StoreUnavailable => TemporarilyUnavailable, "the database cannot be reached";
     Busy => TemporarilyUnavailable, "too much work is queued";
@@ -216,9 +252,20 @@ pub struct OAuthError {
     pub code: ErrorCode,
     /// Why, for the log.
     pub reason: Reason,
+    /// After how many seconds to try again, where that is known (`Retry-After`, RFC 9110 §10.2.3).
+    pub retry_after: Option<i64>,
 }
 
 impl OAuthError {
+    /// A refusal for `reason` that ends after `seconds`.
+    pub const fn until(reason: Reason, seconds: i64) -> Self {
+        Self {
+            code: reason.code(),
+            reason,
+            retry_after: Some(seconds),
+        }
+    }
+
     /// The HTTP status of the answer: that of the code, save for a body that was not read (RFC 9110 §15.5.9, §15.5.14).
     pub const fn status(self) -> u16 {
         match self.reason {
@@ -234,6 +281,7 @@ impl From<Reason> for OAuthError {
         Self {
             code: reason.code(),
             reason,
+            retry_after: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod claims_request;
 pub mod client_auth_method;
 pub mod discovery;
+pub mod display_text;
 pub mod error;
 pub mod grant_type;
 pub mod ids;
@@ -16,6 +17,7 @@ pub mod response_type;
 pub mod scope;
 pub mod signing_alg;
 pub mod standard_claims;
+pub mod user_code;
 
 /// Writes an enum whose variants are protocol strings: `ALL`, `as_str`, `FromStr`, `Display`, serde.
 ///

@@ -1,5 +1,7 @@
 //! Sign-ins.
 
+use std::net::IpAddr;
+
 use sqlx::types::Json;
 
 use super::rows::{SessionRow, UserRow, session_columns, user_columns};
@@ -14,8 +16,8 @@ use crate::time::Timestamp;
 macro_rules! insert_session {
     () => {
         "INSERT INTO browser_session
-        (id, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, user_agent)
-        SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8 FROM users
+        (id, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, user_agent, address)
+        SELECT $1, $2, $3, $4, $5, $6, $6, $7, $8, $10 FROM users
         WHERE id = $2 AND disabled_at IS NULL AND (CAST($9 AS TEXT) IS NULL OR password_hash = $9)"
     };
 }
@@ -24,9 +26,10 @@ statements! {
     // Only for the password that was verified: a sign-in that was under way when the password changed does not outlive it.
     // On Postgres the user's row is locked as well, so that a change that is not committed yet is waited for and seen.
     INSERT_SESSION = concat!(insert_session!(), " FOR SHARE"), insert_session!();
-    REAUTHENTICATE = "UPDATE browser_session SET auth_time = $2, last_seen_at = $2
+    REAUTHENTICATE = "UPDATE browser_session SET auth_time = $2, last_seen_at = $2, address = COALESCE($3, address)
         WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
-    TOUCH_SESSION = "UPDATE browser_session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+    TOUCH_SESSION = "UPDATE browser_session SET last_seen_at = $2, address = COALESCE($3, address)
+        WHERE id = $1 AND last_seen_at < $2";
     // One row answers who is signed in, whether that counts, and what this client was allowed before.
     SIGNED_IN = concat!("SELECT ", session_columns!(), ", ", user_columns!(), ", c.scope AS consented
         FROM browser_session s JOIN users u ON u.id = s.user_id
@@ -98,6 +101,7 @@ impl Store {
                 .bind(session.expires_at.0)
                 .bind(session.user_agent.as_deref())
                 .bind(verified.map(|hash| hash.0.as_str()))
+                .bind(session.address.map(|address| address.to_string()))
                 .execute(db)
                 .await?
                 .rows_affected()
@@ -106,11 +110,12 @@ impl Store {
     }
 
     /// Records that credentials were checked again. `false`: the sign-in has ended.
-    pub async fn reauthenticate(&self, id: BrowserSessionId, now: Timestamp) -> Result<bool> {
+    pub async fn reauthenticate(&self, id: BrowserSessionId, address: Option<IpAddr>, now: Timestamp) -> Result<bool> {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&REAUTHENTICATE))
                 .bind(id.0)
                 .bind(now.0)
+                .bind(address.map(|address| address.to_string()))
                 .execute(db)
                 .await?
                 .rows_affected()
@@ -118,12 +123,13 @@ impl Store {
         Ok(rows == 1)
     }
 
-    /// Records that a sign-in was used.
-    pub async fn touch_session(&self, id: BrowserSessionId, now: Timestamp) -> Result<()> {
+    /// Records that a sign-in was used, and from where.
+    pub async fn touch_session(&self, id: BrowserSessionId, address: Option<IpAddr>, now: Timestamp) -> Result<()> {
         on!(self.writer(), |db| {
             sqlx::query(db.text(&TOUCH_SESSION))
                 .bind(id.0)
                 .bind(now.0)
+                .bind(address.map(|address| address.to_string()))
                 .execute(db)
                 .await?;
         })

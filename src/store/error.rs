@@ -8,6 +8,9 @@ pub enum StoreError {
     /// Cannot be reached, is starting or stopping, is full, locked, or too slow: try again later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Another transaction was in the way, and this one was rolled back.
+    #[error("the database is unavailable: too many writes at once")]
+    Conflict,
     /// A row does not hold what it should.
     #[error("a row in the database is corrupt: {0}")]
     Corrupt(&'static str),
@@ -38,7 +41,10 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::Corrupt("a column cannot be read")
             }
-            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection became free in time".into()),
+            sqlx::Error::PoolTimedOut => {
+                super::stats::pool_timed_out();
+                Self::Unavailable("no connection became free in time".into())
+            }
             sqlx::Error::PoolClosed => Self::Unavailable("the pool is closed".into()),
             sqlx::Error::Io(io) => Self::Unavailable(io.kind().to_string()),
             sqlx::Error::Tls(_) => Self::Unavailable("TLS failed".into()),
@@ -58,6 +64,8 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     }
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
+        // serialization_failure, deadlock_detected; SQLITE_BUSY_SNAPSHOT.
+        "40001" | "40P01" | "517" => StoreError::Conflict,
         // Syntax, undefined table or column, type mismatch: ours to mend. SQLite's 1 is the same.
         "1" | "42601" | "42P01" | "42703" | "42804" | "42883" | "42P18" => {
             StoreError::Statement(error.message().to_owned())
@@ -69,7 +77,7 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
 impl StoreError {
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Conflict)
     }
 }
 

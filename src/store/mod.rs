@@ -6,22 +6,31 @@
 
 mod access_tokens;
 mod apis;
+mod audit;
+mod backup;
 mod browser_sessions;
 mod catalog;
 mod clients;
 mod consents;
+mod device_grants;
+mod device_pace;
 mod error;
 mod grants;
+mod inspection;
 mod interactions;
 mod introspection;
 mod migrate;
+mod patience;
+mod pools;
 mod postgres;
+mod recovery;
 mod refresh_tokens;
 mod rows;
 mod signing_keys;
 mod sqlite;
 mod stats;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
@@ -31,19 +40,24 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
+pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
+pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
+pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
+pub use throttles::{Limit, MAX_LIMITS, Reservation};
 pub use users::{PasswordChange, UserWrite};
 pub use web_sessions::{WebSessions, expiry_at};
 
@@ -55,18 +69,19 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    pace: Arc<device_pace::DevicePace>,
 }
 
 /// The closed set of backends.
 #[derive(Clone)]
 enum Db {
-    Postgres(PgPool),
+    Postgres(postgres::Pg),
     Sqlite(sqlite::Pools),
 }
 
 /// A pool for one kind of work: SQLite has many readers and one writer, Postgres makes no difference.
 enum Pool<'a> {
-    Postgres(&'a PgPool),
+    Postgres(&'a postgres::Pg),
     Sqlite(&'a SqlitePool),
 }
 
@@ -79,7 +94,7 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// How long a request waits for a connection, in seconds.
     pub acquire_timeout: u64,
-    /// How long one statement may take, in seconds.
+    /// How long one statement may take, in seconds. Postgres has one more to say so.
     pub statement_timeout: u64,
     /// Whether a missing SQLite file is made. Only the first start may do that: a file that went missing later is a
     /// fault, not an empty database.
@@ -100,6 +115,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            pace: Arc::default(),
         })
     }
 
@@ -116,21 +132,21 @@ impl Store {
     /// Closes every connection.
     pub async fn close(&self) {
         match &self.db {
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pg) => pg.close().await,
             Db::Sqlite(pools) => pools.close().await,
         }
     }
 
     fn reader(&self) -> Pool<'_> {
         match &self.db {
-            Db::Postgres(pool) => Pool::Postgres(pool),
+            Db::Postgres(pg) => Pool::Postgres(pg),
             Db::Sqlite(pools) => Pool::Sqlite(&pools.readers),
         }
     }
 
     fn writer(&self) -> Pool<'_> {
         match &self.db {
-            Db::Postgres(pool) => Pool::Postgres(pool),
+            Db::Postgres(pg) => Pool::Postgres(pg),
             Db::Sqlite(pools) => Pool::Sqlite(&pools.writer),
         }
     }
@@ -151,53 +167,59 @@ pub fn all_statements() -> Vec<&'static Statement> {
     [
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
+        audit::STATEMENTS,
+        backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
+        device_grants::STATEMENTS,
         grants::STATEMENTS,
+        inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
+        recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
+        throttles::STATEMENTS,
         users::STATEMENTS,
         web_sessions::STATEMENTS,
     ]
     .concat()
 }
 
-/// Picks a statement's text for a connection, and counts one round trip for the request's log line.
+/// Picks a statement's text for a connection, to be run at once: from here on it is counted and timed.
 trait Backend {
     fn text(&self, statement: &'static Statement) -> &'static str;
 }
 
 impl Backend for PgPool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for PgConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for SqlitePool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }
 
 impl Backend for SqliteConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }
@@ -217,16 +239,34 @@ macro_rules! statements {
 }
 use statements;
 
+/// Does the work of a store method, and again if another write was in its way.
+macro_rules! attempts {
+    ($work:expr) => {{
+        let mut tries = $crate::store::patience::Tries::default();
+        loop {
+            let outcome = $crate::store::stats::timed($work).await;
+            if !tries.again(&outcome).await {
+                break outcome;
+            }
+        }
+    }};
+}
+use attempts;
+
 /// Expands a method's body once for each backend, so that sqlx sees concrete types, and times it.
 macro_rules! on {
     ($pool:expr, |$db:ident| $body:expr) => {
-        $crate::store::stats::timed(async {
+        $crate::store::attempts!(async {
             match $pool {
-                $crate::store::Pool::Postgres($db) => Ok::<_, $crate::store::StoreError>($body),
+                $crate::store::Pool::Postgres(pg) => {
+                    let $db: &sqlx::PgPool = pg;
+                    pg.patience
+                        .within(async { Ok::<_, $crate::store::StoreError>($body) })
+                        .await
+                }
                 $crate::store::Pool::Sqlite($db) => Ok::<_, $crate::store::StoreError>($body),
             }
         })
-        .await
     };
 }
 use on;
@@ -235,15 +275,19 @@ use on;
 /// back. On SQLite the transaction takes the write lock at once, since a reader that turns writer fails with BUSY.
 macro_rules! in_transaction {
     ($store:expr, |$tx:ident| $body:expr) => {
-        $crate::store::stats::timed(async {
+        $crate::store::attempts!(async {
             match $store.writer() {
-                $crate::store::Pool::Postgres(pool) => {
-                    $crate::store::stats::count();
-                    let mut $tx = pool.begin().await?;
-                    let value = $body;
-                    $crate::store::stats::count();
-                    $tx.commit().await?;
-                    Ok::<_, $crate::store::StoreError>(value)
+                $crate::store::Pool::Postgres(pg) => {
+                    pg.patience
+                        .within(async {
+                            $crate::store::stats::count();
+                            let mut $tx = pg.begin().await?;
+                            let value = $body;
+                            $crate::store::stats::count();
+                            $tx.commit().await?;
+                            Ok::<_, $crate::store::StoreError>(value)
+                        })
+                        .await
                 }
                 $crate::store::Pool::Sqlite(pool) => {
                     let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -253,7 +297,6 @@ macro_rules! in_transaction {
                 }
             }
         })
-        .await
     };
 }
 use in_transaction;

@@ -1,16 +1,19 @@
 //! Postgres: connect options, and the hot paths that are one statement there.
 
+use std::ops::Deref;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use sqlx::types::Json;
 
+use super::patience::Patience;
 use super::{
-    Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions,
-    statements, stats,
+    Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, attempts,
+    statements,
 };
 use crate::model::digest::TokenDigest;
 use crate::time::Timestamp;
@@ -18,9 +21,26 @@ use crate::time::Timestamp;
 /// After this long without use a connection is tested before it is handed out; testing always would double the round
 /// trips of a warm server.
 const TRUSTED_IDLE: Duration = Duration::from_secs(10);
+/// A connection that takes longer to say that it is there is not.
+const TEST_LIMIT: Duration = Duration::from_secs(1);
+
+/// The pool, and how long its answers are waited for.
+#[derive(Clone)]
+pub(super) struct Pg {
+    pool: PgPool,
+    pub(super) patience: Arc<Patience>,
+}
+
+impl Deref for Pg {
+    type Target = PgPool;
+
+    fn deref(&self) -> &PgPool {
+        &self.pool
+    }
+}
 
 /// A lazy pool: the server starts, and says that it is not ready, while the database is away.
-pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
+pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
     let connect = PgConnectOptions::from_str(options.url.expose())
         .map_err(|_| StoreError::File("database.url is not a valid postgres:// URL".into()))?
         .application_name("portcullis")
@@ -30,20 +50,32 @@ pub(super) fn open(options: &StoreOptions) -> Result<PgPool> {
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
         ])
         .disable_statement_logging();
+    // A little more than Postgres has: what it ends by itself needs no new connection.
+    let limit = Duration::from_secs(options.statement_timeout) + Duration::from_millis(500);
+    let patience = Arc::new(Patience::new(limit));
+    let (taking, returning) = (patience.clone(), patience.clone());
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(Duration::from_secs(options.acquire_timeout))
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > TRUSTED_IDLE {
-                    sqlx::Connection::ping(connection).await?;
-                }
-                Ok(true)
-            })
+        .before_acquire(move |connection, meta| {
+            let test = meta.idle_for > TRUSTED_IDLE || taking.doubted_within(meta.idle_for);
+            Box::pin(async move { if test { is_there(connection).await } else { Ok(true) } })
+        })
+        // The pool tests by itself what comes back, but without a limit: behind a dead wire its places would fill up.
+        .after_release(move |connection, _| {
+            let test = returning.doubted();
+            Box::pin(async move { if test { is_there(connection).await } else { Ok(true) } })
         })
         .connect_lazy_with(connect);
-    Ok(pool)
+    Ok(Pg { pool, patience })
+}
+
+async fn is_there(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    match tokio::time::timeout(TEST_LIMIT, sqlx::Connection::ping(connection)).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    }
 }
 
 // `IS NOT NULL` gives Postgres no type to infer, hence the casts: a statement says by itself what it takes.
@@ -57,6 +89,22 @@ statements! {
             UPDATE code SET redeemed_at = $2 FROM held
             WHERE code.digest = $1 AND code.grant_id = held.id AND code.redeemed_at IS NULL AND code.failed_proofs < 3
             RETURNING code.grant_id
+        ), refresh AS (
+            INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
+        ), access AS (
+            INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5::bytea IS NOT NULL
+        )
+        SELECT count(*) FROM claimed",
+        "SELECT 0";
+    // The same for a device code that a person has approved.
+    REDEEM_DEVICE_GRANT = "WITH held AS (
+            SELECT g.id FROM grants g JOIN device_grant d ON d.grant_id = g.id WHERE d.digest = $1 FOR KEY SHARE OF g
+        ), claimed AS (
+            UPDATE device_grant d SET redeemed_at = $2 FROM held
+            WHERE d.digest = $1 AND d.grant_id = held.id AND d.decision = 'allow' AND d.redeemed_at IS NULL AND d.expires_at > $2
+            RETURNING d.grant_id
         ), refresh AS (
             INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
             SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
@@ -114,29 +162,31 @@ statements! {
 }
 
 /// See [`super::Store::issue_code`].
-pub(super) async fn issue_code(pool: &PgPool, new: &NewGrant<'_>) -> Result<IssueOutcome> {
+pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutcome> {
     let (grant, code) = (new.grant, new.code);
-    let query = sqlx::query_as(pool.text(&ISSUE_CODE))
-        .bind(grant.created_at.0)
-        .bind(new.interaction.map(|id| id.0))
-        .bind(new.consent.and_then(ConsentUse::remembered).map(ToString::to_string))
-        .bind(grant.user_id.0)
-        .bind(grant.client_id.as_str())
-        .bind(grant.id.0)
-        .bind(grant.session_id.0)
-        .bind(grant.scope.to_string())
-        .bind(Json(&grant.resources))
-        .bind(Json(&grant.authentication))
-        .bind(new.offline)
-        .bind(grant.expires_at.0)
-        .bind(code.digest.as_bytes().as_slice())
-        .bind(code.redirect_uri.as_str())
-        .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
-        .bind(code.nonce.as_deref())
-        .bind(code.expires_at.0)
-        .bind(new.consent.is_some())
-        .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string));
-    let (given, answered): (bool, bool) = stats::timed(query.fetch_one(pool)).await?;
+    let (given, answered): (bool, bool) = attempts!(pg.patience.within(async {
+        let query = sqlx::query_as(pg.text(&ISSUE_CODE))
+            .bind(grant.created_at.0)
+            .bind(new.interaction.map(|id| id.0))
+            .bind(new.consent.and_then(ConsentUse::remembered).map(ToString::to_string))
+            .bind(grant.user_id.0)
+            .bind(grant.client_id.as_str())
+            .bind(grant.id.0)
+            .bind(grant.session_id.0)
+            .bind(grant.scope.to_string())
+            .bind(Json(&grant.resources))
+            .bind(Json(&grant.authentication))
+            .bind(new.offline)
+            .bind(grant.expires_at.0)
+            .bind(code.digest.as_bytes().as_slice())
+            .bind(code.redirect_uri.as_str())
+            .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
+            .bind(code.nonce.as_deref())
+            .bind(code.expires_at.0)
+            .bind(new.consent.is_some())
+            .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string));
+        Ok(query.fetch_one(&pg.pool).await?)
+    }))?;
     Ok(match (given, answered) {
         (true, _) => IssueOutcome::Issued,
         (false, true) => IssueOutcome::AlreadyAnswered,
@@ -145,38 +195,50 @@ pub(super) async fn issue_code(pool: &PgPool, new: &NewGrant<'_>) -> Result<Issu
 }
 
 /// See [`super::Store::redeem_code`]. `false`: another caller was first.
-pub(super) async fn redeem_code(pool: &PgPool, code: &TokenDigest, tokens: &NewTokens, now: Timestamp) -> Result<bool> {
-    exchange(pool, &REDEEM_CODE, code, tokens, now).await
+pub(super) async fn redeem_code(pg: &Pg, code: &TokenDigest, tokens: &NewTokens, now: Timestamp) -> Result<bool> {
+    exchange(pg, &REDEEM_CODE, code, tokens, now).await
+}
+
+/// See [`super::Store::redeem_device_grant`]. `false`: another caller was first.
+pub(super) async fn redeem_device_grant(
+    pg: &Pg,
+    device_code: &TokenDigest,
+    tokens: &NewTokens,
+    now: Timestamp,
+) -> Result<bool> {
+    exchange(pg, &REDEEM_DEVICE_GRANT, device_code, tokens, now).await
 }
 
 /// See [`super::Store::rotate_refresh_token`]. `false`: another caller was first.
 pub(super) async fn rotate_refresh_token(
-    pool: &PgPool,
+    pg: &Pg,
     token: &TokenDigest,
     tokens: &NewTokens,
     now: Timestamp,
 ) -> Result<bool> {
-    exchange(pool, &ROTATE_REFRESH_TOKEN, token, tokens, now).await
+    exchange(pg, &ROTATE_REFRESH_TOKEN, token, tokens, now).await
 }
 
 /// Claims what is presented and stores what it buys; both statements take the same binds.
 async fn exchange(
-    pool: &PgPool,
+    pg: &Pg,
     statement: &'static Statement,
     presented: &TokenDigest,
     tokens: &NewTokens,
     now: Timestamp,
 ) -> Result<bool> {
     let (refresh, access) = (tokens.refresh.as_ref(), tokens.access.as_ref());
-    let query = sqlx::query_scalar(pool.text(statement))
-        .bind(presented.as_bytes().as_slice())
-        .bind(now.0)
-        .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
-        .bind(refresh.map(|token| token.expires_at.0))
-        .bind(access.map(|token| token.digest.as_bytes().as_slice()))
-        .bind(access.map(|token| token.client_id.as_str()))
-        .bind(access.map(|token| Json(&token.content)))
-        .bind(access.map(|token| token.expires_at.0));
-    let claimed: i64 = stats::timed(query.fetch_one(pool)).await?;
+    let claimed: i64 = attempts!(pg.patience.within(async {
+        let query = sqlx::query_scalar(pg.text(statement))
+            .bind(presented.as_bytes().as_slice())
+            .bind(now.0)
+            .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
+            .bind(refresh.map(|token| token.expires_at.0))
+            .bind(access.map(|token| token.digest.as_bytes().as_slice()))
+            .bind(access.map(|token| token.client_id.as_str()))
+            .bind(access.map(|token| Json(&token.content)))
+            .bind(access.map(|token| token.expires_at.0));
+        Ok(query.fetch_one(&pg.pool).await?)
+    }))?;
     Ok(claimed == 1)
 }

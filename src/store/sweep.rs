@@ -1,6 +1,6 @@
 //! Deleting what has expired, in batches small enough that nobody waits for them.
 
-use super::{Backend as _, Result, Statement, Store, on, statements};
+use super::{Backend as _, Result, Statement, Store, on, statements, stats};
 use crate::time::Timestamp;
 
 /// A batch of one table: the key's name twice.
@@ -31,15 +31,23 @@ statements! {
     // that was under way at that moment is over.
     SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
             SELECT grant_id FROM code WHERE redeemed_at IS NULL AND expires_at <= $1 - 600 LIMIT $2)";
+    // Likewise what a person allowed a device that never came back for it. A device that asks again a little late is still
+    // told that its code has expired.
+    SWEEP_UNREDEEMED_DEVICES = "DELETE FROM grants WHERE id IN (
+            SELECT grant_id FROM device_grant
+            WHERE redeemed_at IS NULL AND grant_id IS NOT NULL AND expires_at <= $1 - 600 LIMIT $2)";
+    SWEEP_DEVICE_GRANTS = sweep!("device_grant", "id",
+        "redeemed_at IS NULL AND grant_id IS NULL AND expires_at <= $1 - 600");
     // A family's spent tokens go first, in batches of their own: one grant may have tens of thousands. They live exactly as
     // long as their family.
     SWEEP_REFRESH_TOKENS = "DELETE FROM refresh_token WHERE digest IN (
             SELECT r.digest FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE g.expires_at <= $1 LIMIT $2)";
-    // With a grant go its code and access tokens.
+    // With a grant go its code or device code, and its access tokens.
     SWEEP_GRANTS = "DELETE FROM grants WHERE id IN (
             SELECT g.id FROM grants g WHERE g.expires_at <= $1
             AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
+    SWEEP_THROTTLES = sweep!("throttle", "key_digest", "tat_ms <= $1 * CAST(1000 AS BIGINT)");
 }
 
 /// In an order in which nothing that is still referred to goes first.
@@ -49,10 +57,19 @@ const ORDER: &[&Statement] = &[
     &SWEEP_ACCESS_TOKENS,
     &SWEEP_REVOKED_JWTS,
     &SWEEP_UNREDEEMED,
+    &SWEEP_UNREDEEMED_DEVICES,
+    &SWEEP_DEVICE_GRANTS,
     &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
+    &SWEEP_THROTTLES,
 ];
+
+/// The table that a sweep is about, as its text says.
+fn table(statement: &Statement) -> &'static str {
+    let rest = statement.sqlite.strip_prefix("DELETE FROM ").unwrap_or_default();
+    rest.split(' ').next().unwrap_or_default()
+}
 
 /// What one round of sweeping did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +93,7 @@ impl Store {
                     .await?
                     .rows_affected()
             })?;
+            stats::swept(table(statement), rows);
             swept.rows += rows;
             swept.more |= rows >= batch.unsigned_abs();
         }

@@ -8,6 +8,7 @@ use super::{Backend as _, Result, Store, StoreError, in_transaction, on, stateme
 use crate::model::browser_session::BrowserSessionId;
 use crate::model::grant::EndReason;
 use crate::model::user::{PasswordHash, User, UserId, Username};
+use crate::protocol::standard_claims::StandardClaims;
 use crate::time::Timestamp;
 
 statements! {
@@ -24,6 +25,8 @@ statements! {
         WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL";
     DISABLE_USER = "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
     ENABLE_USER = "UPDATE users SET disabled_at = NULL WHERE id = $1";
+    // On Postgres the row is locked, as SQLite locks everything for its one writer.
+    READ_CLAIMS = "SELECT claims FROM users WHERE id = $1 FOR UPDATE", "SELECT claims FROM users WHERE id = $1";
     SET_CLAIMS = "UPDATE users SET claims = $2, updated_at = $3 WHERE id = $1";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     END_GRANTS_OF_USER = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
@@ -237,6 +240,34 @@ impl Store {
             UserWrite::Done
         } else {
             UserWrite::NotFound
+        })
+    }
+
+    /// Changes some of what clients may be told about a user; what others change at the same moment stays.
+    pub async fn edit_claims(
+        &self,
+        id: UserId,
+        edit: impl Fn(&mut StandardClaims),
+        now: Timestamp,
+    ) -> Result<UserWrite> {
+        in_transaction!(self, |tx| {
+            let found: Option<Json<StandardClaims>> = sqlx::query_scalar(tx.text(&READ_CLAIMS))
+                .bind(id.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+            match found {
+                None => UserWrite::NotFound,
+                Some(Json(mut claims)) => {
+                    edit(&mut claims);
+                    sqlx::query(tx.text(&SET_CLAIMS))
+                        .bind(id.0)
+                        .bind(Json(&claims))
+                        .bind(now.0)
+                        .execute(&mut *tx)
+                        .await?;
+                    UserWrite::Done
+                }
+            }
         })
     }
 }

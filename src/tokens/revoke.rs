@@ -3,57 +3,55 @@
 use super::verify::{self, Handle};
 use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::model::caller::Caller;
 use crate::model::client::Client;
-use crate::model::grant::{EndReason, GrantId};
+use crate::model::grant::EndReason;
+use crate::model::user::UserId;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::store::Catalog;
 use crate::time::Timestamp;
 
-/// What was revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revoked {
-    /// The grant that ended, or that the token belonged to; `None` for a client's own token.
-    pub grant_id: Option<GrantId>,
-    /// Whether the whole grant ended, and not only one token.
-    pub whole_grant: bool,
-}
-
 /// Revokes `token` if it is one of the client's own; what is unknown, expired or somebody else's is left alone, and the
-/// caller cannot tell (RFC 7009 §2.2). Kinds are told apart by their form, so a hint is not needed. `None`: there was nothing
-/// to revoke.
+/// caller cannot tell (RFC 7009 §2.2). Kinds are told apart by their form, so a hint is not needed.
 pub async fn revoke(
     app: &App,
     client: &Client,
     catalog: &Catalog,
     token: &str,
-    now: Timestamp,
-) -> Result<Option<Revoked>, OAuthError> {
+    (caller, now): (&Caller, Timestamp),
+) -> Result<(), OAuthError> {
+    let revoked = AuditEvent::new(AuditKind::TokenRevoked, Actor::Client(client.client_id.clone()), now);
+    let revoked = revoked.by(caller).client(&client.client_id);
     if let Some(refresh) = OpaqueToken::parse(Kind::Refresh, token) {
         let found = app.store().load_refresh_token(&refresh.digest()).await?;
-        let own = found.filter(|found| found.grant.client_id == client.client_id && found.grant.ended.is_none());
-        let Some(grant_id) = own.map(|own| own.grant.id) else {
-            return Ok(None);
+        let Some(own) = found.filter(|found| found.grant.client_id == client.client_id) else {
+            return Ok(());
         };
-        app.store().end_grant(grant_id, EndReason::Revoked, now).await?;
-        return Ok(Some(Revoked {
-            grant_id: Some(grant_id),
-            whole_grant: true,
-        }));
+        app.store().end_grant(own.grant.id, EndReason::Revoked, now).await?;
+        if own.grant.ended.is_none() {
+            let event = revoked.subject(own.grant.user_id).grant(own.grant.id);
+            app.audit().record(event.detail("token", "refresh_token"));
+        }
+        return Ok(());
     }
     let found = match verify::access_token(app, catalog, token, now).await {
         Ok(found) => found,
-        Err(error) if error.code == ErrorCode::InvalidToken => return Ok(None),
+        Err(error) if error.code == ErrorCode::InvalidToken => return Ok(()),
         Err(error) => return Err(error),
     };
     if found.client_id != client.client_id {
-        return Ok(None);
+        return Ok(());
     }
     match found.handle {
         Handle::Opaque(digest) => app.store().delete_access_token(&digest).await?,
         Handle::Jwt(jti) => app.store().revoke_jwt(&jti, found.expires_at).await?,
     }
-    Ok(Some(Revoked {
-        grant_id: found.grant_id,
-        whole_grant: false,
-    }))
+    let subject = found.subject.parse().map(UserId);
+    let event = match (found.grant_id, subject) {
+        (Some(grant), Ok(subject)) => revoked.grant(grant).subject(subject),
+        _ => revoked,
+    };
+    app.audit().record(event.detail("token", "access_token"));
+    Ok(())
 }

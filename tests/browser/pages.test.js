@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
+import { startDevice } from '../clients/support/device.js';
 import { startDemo } from '../clients/support/server.js';
 import { launchBrowser, newPerson } from './support/browser.js';
 import { authorizationRequest, decisionButton, fillSignIn, signIn } from './support/flow.js';
@@ -19,6 +20,10 @@ const PAGES = {
   'sign-in': { open: openSignIn, picture: true },
   'sign-in-refused': { open: openRefusedSignIn },
   consent: { open: openConsent, picture: true },
+  device: { open: openDevice, picture: true },
+  'device-refused': { open: openRefusedDevice },
+  'device-confirm': { open: openDeviceConfirm, picture: true },
+  'device-elsewhere': { open: openDeviceElsewhere, picture: true },
   error: { open: openError, picture: true },
   home: { open: (page) => page.goto(server.issuer) },
   playground: { open: (page) => page.goto(server.playground) },
@@ -72,6 +77,32 @@ async function openConsent(page) {
   await openSignIn(page);
   await signIn(page, server.user);
   await decisionButton(page, 'allow').waitFor();
+}
+
+async function openDevice(page) {
+  await page.goto(`${server.issuer}/device`);
+  await page.locator('#code-submit').waitFor();
+}
+
+async function openRefusedDevice(page) {
+  await openDevice(page);
+  await page.fill('#user-code', 'BBBB-BBBB');
+  await page.click('#code-submit');
+  await page.getByRole('alert').waitFor();
+}
+
+async function openDeviceConfirm(page, from) {
+  const device = await startDevice(server, { from });
+  await openDevice(page);
+  await page.fill('#user-code', device.user_code);
+  await page.click('#code-submit');
+  await signIn(page, server.user);
+  await decisionButton(page, 'allow').waitFor();
+}
+
+/** Of the machine's own addresses, but of another network. */
+function openDeviceElsewhere(page) {
+  return openDeviceConfirm(page, '127.9.9.9');
 }
 
 /** An unknown client: there is nowhere to redirect to, so a page says it. */

@@ -15,12 +15,23 @@
 
 mod architecture;
 mod audiences;
+mod audit;
+mod audit_command;
 mod conformance_shape;
+mod examples;
+mod metrics;
+mod oauth2_client;
 mod openidconnect_client;
+mod operations;
 mod query_budget;
 mod races;
+mod races_device;
 mod races_people;
 mod rows;
 mod smoke;
 mod store;
 mod support;
+mod sweeping;
+mod tls;
+mod token_command;
+mod traces;

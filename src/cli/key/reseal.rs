@@ -12,6 +12,7 @@ use crate::cli::cx::{self, Cx};
 use crate::cli::{output, text};
 use crate::crypto::seal::MasterKey;
 use crate::jobs::keys;
+use crate::model::audit_event::AuditKind;
 
 /// Under which key.
 #[derive(clap::Args, Debug)]
@@ -51,7 +52,7 @@ async fn configured(cx: &Cx, given: Option<MasterKey>) -> anyhow::Result<()> {
             (present.clone(), then)
         }
     };
-    let sealed = keys::reseal(&cx.store, &present, &to).await?;
+    let sealed = seal(cx, &present, &to).await?;
     report(cx, sealed, &to, then)
 }
 
@@ -75,7 +76,7 @@ async fn in_the_data_directory(cx: &Cx, given: Option<MasterKey>) -> anyhow::Res
     }
     let to = MasterKey::load_or_create(&next)?;
     let both = cx::open_master_key(&cx.config, true)?;
-    let sealed = keys::reseal(&cx.store, &both, &to).await?;
+    let sealed = seal(cx, &both, &to).await?;
     let old = path.with_extension("key.old");
     take_its_place(&next, &path, &old).with_context(|| {
         format!(
@@ -91,6 +92,18 @@ async fn in_the_data_directory(cx: &Cx, given: Option<MasterKey>) -> anyhow::Res
         old.display()
     );
     report(cx, sealed, &to, &then)
+}
+
+async fn seal(cx: &Cx, from: &MasterKey, to: &MasterKey) -> anyhow::Result<usize> {
+    let trail = cx.trail().await?;
+    let sealed = keys::reseal(&cx.store, from, to).await?;
+    if sealed > 0 {
+        let event = trail.event(AuditKind::MasterKeyChanged);
+        trail
+            .record(event.detail("master_key_id", to.id()).detail("keys", sealed))
+            .await?;
+    }
+    Ok(sealed)
 }
 
 /// There is a file at `path` at every moment.

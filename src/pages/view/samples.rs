@@ -1,10 +1,12 @@
 //! Every page filled with realistic and with hostile values, for the test that renders them all.
 
+mod device;
+
 use askama::Template;
 
 use super::{
-    Account, AccountChoice, App, Consent, ErrorPage, Finished, FormPost, Frame, Home, Login, LoginError, Permission,
-    SelectAccount, SignOut, SignedOut,
+    Account, AccountChoice, App, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
+    Login, LoginError, Permission, SelectAccount, SignOut, SignedOut,
 };
 
 const MARKUP: &str = r#""><svg onload=alert(1)>"#;
@@ -16,6 +18,8 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     let mut pages = Vec::new();
     render("login", &Login::samples(), &mut pages);
     render("consent", &Consent::samples(), &mut pages);
+    render("device_entry", &DeviceEntry::samples(), &mut pages);
+    render("device_confirm", &DeviceConfirm::samples(), &mut pages);
     render("select_account", &SelectAccount::samples(), &mut pages);
     render("error", &ErrorPage::samples(), &mut pages);
     render("home", &Home::samples(), &mut pages);

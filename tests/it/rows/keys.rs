@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::jwts::{header, verified};
 use super::refusals::bearer_refused;
-use crate::support::process::{configure, pause_until, portcullis, run, serve_command};
+use crate::support::process::{configure, portcullis, run, serve_command};
 use crate::support::{AuthRequest, Browser, ClientSpec, TestDb, TestServer, Tokens, api, both_stores, seconds};
 
 const ISSUER: &str = "https://id.example";
@@ -220,27 +220,6 @@ both_stores! {
         let outcome = server.store().reseal_keys(&resealed).await.unwrap();
         assert_eq!(outcome, portcullis::store::Resealing::Outrun);
         KeyRing::open(&server.store().signing_keys().await.unwrap(), &old).unwrap();
-    }
-
-    async fn ft_22_killed_in_the_middle_of_a_rotation(db: TestDb) {
-        let server = TestServer::new(db).await;
-        let client = server.add_client(ClientSpec::service("batch")).await;
-        let data = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Handle::current();
-        for killed_after in 0..4 {
-            let present = server.store().signing_keys().await.unwrap().len();
-            let mut command = portcullis(&["key", "rotate", "--lead", "0s", "--issuer", ISSUER]);
-            configure(&mut command, &server, data.path(), &[]);
-            let mut child = command.spawn().unwrap();
-            let stored = || tokio::task::block_in_place(|| runtime.block_on(server.store().signing_keys())).unwrap().len();
-            assert!(pause_until(|| stored() >= present + killed_after || child.try_wait().unwrap().is_some()));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            assert_one_signs(&server).await;
-            KeyRing::open(&server.store().signing_keys().await.unwrap(), server.app.master_key()).unwrap();
-            let token = Tokens::of(server.client_credentials(&client).await).access;
-            verified(&token, &jwks(&server).await, "at+jwt", ISSUER, server.app.clock().now()).unwrap();
-        }
     }
 }
 

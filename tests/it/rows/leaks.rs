@@ -13,8 +13,12 @@ use portcullis::telemetry::init;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::sockets::get_over_http2;
+use crate::support::collector::Collector;
 use crate::support::process::{Process, isolate, run};
-use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestRequest, TestServer, Tokens, api, both_stores};
+use crate::support::scrape::scrape;
+use crate::support::{
+    AuthRequest, Browser, ClientSpec, PASSWORD, TestClient, TestRequest, TestServer, Tokens, api, both_stores,
+};
 
 /// Everything that an attacker would like to find, by name.
 type Secrets = Vec<(&'static str, String)>;
@@ -107,10 +111,31 @@ async fn every_flow(server: &TestServer, node: &TestServer) -> Secrets {
         keep_page(&mut browser, &mut secrets);
         browser.submit(&[]).await.page();
     }
+    let tv = server.add_client(ClientSpec::device("tv")).await;
+    of_a_device(node, &tv, &mut secrets).await;
     let tokens = Tokens::of(node.client_credentials(&service).await);
     secrets.push(("opaque access token", tokens.access));
     misuse(node).await;
     secrets
+}
+
+/// A device that is let in, over the link with its code, and asks too often.
+async fn of_a_device(node: &TestServer, tv: &TestClient, secrets: &mut Secrets) {
+    let device = node.start_device(tv, "openid offline_access").await;
+    secrets.push(("device code", device.device_code.clone()));
+    secrets.push(("user code", device.user_code.clone()));
+    secrets.push(("letters of the user code", device.user_code.replace('-', "")));
+    let mut browser = Browser::new(node);
+    browser.open(&format!("/device?user_code={}", device.user_code)).await;
+    keep_page(&mut browser, secrets);
+    node.poll(&device).await.expect_error(400, "authorization_pending");
+    node.poll(&device).await.expect_error(400, "slow_down");
+    browser.answer_device(&device.user_code, "alice", "allow").await;
+    let tokens = Tokens::of(node.poll(&device).await);
+    node.poll(&device).await.expect_error(400, "invalid_grant");
+    browser.enter_code(&device.user_code).await;
+    secrets.push(("access token of a device", tokens.access));
+    secrets.extend(tokens.refresh.map(|token| ("refresh token of a device", token)));
 }
 
 /// Requests that are refused, with secrets in the wrong places.
@@ -166,10 +191,12 @@ fn assert_absent(secrets: &Secrets, from: &str, place: &str) {
 
 both_stores! {
     /// The whole program, with every library as talkative as it can be.
-    async fn lk_01_no_secret_reaches_the_log_at_any_level(db: TestDb) {
+    async fn lk_01_dv_19_no_secret_reaches_the_log_at_any_level(db: TestDb) {
         let server = TestServer::new(db).await;
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
-        let process = Process::serve(&server, &[levels]);
+        let collector = Collector::start().await;
+        let settings = [levels, &collector.setting(), "metrics.listen=127.0.0.1:0"];
+        let mut process = Process::serve(&server, &settings);
         let secrets = every_flow(&server, &process.node(&server)).await;
         // The library for HTTP/2 is the one that logs whole headers.
         get_over_http2(&process, "cookie", "__Host-portcullis=canary-forged-cookie").await;
@@ -180,11 +207,25 @@ both_stores! {
         assert_absent(&secrets, &log, "the log");
         assert!(!log.contains("BEGIN PRIVATE") && !log.contains("PRIVATE KEY"));
         assert!(!log.contains("SELECT ") && !log.contains("INSERT "), "no statements");
+        collector.wait(|span| span.name == "POST /revoke");
+        collector.wait(|span| span.name == "POST /authorize");
+        let spans = collector.text();
+        assert!(collector.spans().len() > 100, "it did trace");
+        assert_absent(&secrets, &spans, "a span");
+        assert!(!spans.contains("SELECT ") && !spans.contains("INSERT INTO"), "no statements");
+        assert_absent(&secrets, &scrape(&process).await, "the metrics");
+        process.signal("TERM");
+        assert!(process.ended().is_some_and(|status| status.success()));
+        let trail = server.audit_trail().await;
+        assert!(trail.len() > 10, "{trail:?}");
+        assert_absent(&secrets, &format!("{trail:?}"), "the audit trail");
+        assert!(log.contains(r#""kind":"sign_in_failed""#), "the trail is in the log for those who ask");
     }
 
-    async fn lk_02_the_request_line_knows_the_route_only(db: TestDb) {
+    async fn lk_02_request_line_and_span_know_the_route_only(db: TestDb) {
         let server = TestServer::new(db).await;
-        let process = Process::serve(&server, &[]);
+        let collector = Collector::start().await;
+        let process = Process::serve(&server, &[&collector.setting()]);
         let node = process.node(&server);
         for path in ["/authorize?code=canary&state=canary", "/interaction/canary/login?x=canary", "/canary?y=canary"] {
             node.get(path).header("referer", "https://shop.example/?canary").header("user-agent", "canary").await;
@@ -193,6 +234,9 @@ both_stores! {
         let log = process.log();
         assert!(log.contains(r#""route":"/interaction/{id}/login""#) && log.contains(r#""route":"/authorize""#), "{log}");
         assert!(!log.contains("canary"), "{log}");
+        collector.wait(|span| span.name == "GET none");
+        collector.wait(|span| span.name == "GET /interaction/{id}/login");
+        assert!(!collector.text().contains("canary"), "{:?}", collector.spans());
     }
 
     async fn lk_03_a_broken_server_explains_nothing(db: TestDb) {
@@ -220,6 +264,7 @@ both_stores! {
     async fn lk_05_the_database_holds_no_secret_in_clear(db: TestDb) {
         let server = TestServer::new(db).await;
         let mut secrets = every_flow(&server, &server).await;
+        assert!(server.audit_trail().await.len() > 10);
         let not_secret_here = ["e-mail address", "password hash", "state", "nonce", "login hint"];
         secrets.retain(|(name, _)| !not_secret_here.contains(name));
         let dump = dump(&server).await;

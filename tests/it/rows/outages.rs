@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use portcullis::store::Store;
 
 use super::faults::works;
-use crate::support::process::{Process, configure, isolate, serve_command};
+use crate::support::process::{Process, serve_command, serve_within};
 use crate::support::{
     AuthRequest, Browser, ClientSpec, PASSWORD, TestClient, TestDb, TestResponse, TestServer, Tokens, Wire,
 };
@@ -148,7 +148,7 @@ async fn ft_10_a_database_that_cannot_be_reached_is_503_and_its_password_is_told
             &["database.acquire_timeout=1s", "log.level=trace"],
         );
         command.env("PORTCULLIS_DATABASE__URL", url);
-        let process = Process::listening(command, "ready");
+        let process = Process::listening(command, "listening");
         let node = process.node(&server);
         node.get("/readyz").await.expect(503);
         assert_503_json(node.refresh(&client, tokens.refresh()).await);
@@ -229,14 +229,7 @@ async fn ft_13_a_full_disk_is_503_and_loses_nothing() {
     server.store().close().await;
     // No file of the process may grow beyond this, which is how a full disk looks to it.
     let data = tempfile::tempdir().unwrap();
-    let mut command = std::process::Command::new("bash");
-    let program = env!("CARGO_BIN_EXE_portcullis");
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 512; exec {program} serve --listen 127.0.0.1:0 --issuer https://id.example \"$@\""
-    );
-    command.args(["-c", &script, "serve"]);
-    isolate(&mut command);
-    configure(&mut command, &server, data.path(), &[]);
+    let command = serve_within("trap '' XFSZ; ulimit -f 512", &server, data.path(), &[]);
     let process = Process::listening(command, "ready");
     let node = process.node(&server);
     let mut latest = tokens.refresh().to_owned();
@@ -295,7 +288,10 @@ async fn ft_15_a_locked_file_is_503_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ft_16_many_writers_all_get_through() {
-    let server = TestServer::new(TestDb::sqlite().await).await;
+    // One account stands for many; no person signs in fifty times at once.
+    let unlimited =
+        |config: &mut portcullis::config::Config| config.limits.sign_in_per_account = portcullis::config::Rate::OFF;
+    let server = TestServer::with(TestDb::sqlite().await, unlimited).await;
     let client = server.add_client(ClientSpec::web("shop").trusted()).await;
     server.alice().await;
     let other = server.second_node().await;

@@ -1,5 +1,6 @@
 //! What the store promises, on both databases alike.
 
+mod audit;
 mod catalog;
 mod clients;
 mod codes;
@@ -10,6 +11,7 @@ mod refresh_tokens;
 mod schema;
 mod sessions;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
@@ -140,6 +142,7 @@ fn session_of(server: &TestServer, user: &User) -> BrowserSession {
         expires_at: now.plus(86_400),
         ended_at: None,
         user_agent: Some("Test Browser/1.0".to_owned()),
+        address: Some("203.0.113.5".parse().unwrap()),
     }
 }
 

@@ -22,7 +22,7 @@ both_stores! {
         let world = World::new(db).await;
         let (id, start) = (world.session.id, world.now());
         for (at, expected) in [(start.plus(50), start.plus(50)), (start.plus(20), start.plus(50))] {
-            world.store().touch_session(id, at).await.unwrap();
+            world.store().touch_session(id, None, at).await.unwrap();
             assert_eq!(world.store().signed_in(id, None).await.unwrap().unwrap().last_seen_at, expected);
         }
     }
@@ -31,12 +31,12 @@ both_stores! {
         let world = World::new(db).await;
         let id = world.session.id;
         let later = world.now().plus(30);
-        assert!(world.store().reauthenticate(id, later).await.unwrap());
+        assert!(world.store().reauthenticate(id, None, later).await.unwrap());
         let found = world.store().signed_in(id, None).await.unwrap().unwrap();
         assert_eq!((found.session.auth_time, found.last_seen_at), (later, later));
-        assert!(!world.store().reauthenticate(id, world.session.expires_at).await.unwrap());
+        assert!(!world.store().reauthenticate(id, None, world.session.expires_at).await.unwrap());
         world.store().end_session(id, later).await.unwrap();
-        assert!(!world.store().reauthenticate(id, later).await.unwrap());
+        assert!(!world.store().reauthenticate(id, None, later).await.unwrap());
     }
 
     async fn signing_out_ends_grants_but_those_for_offline_use(db: TestDb) {
@@ -63,7 +63,7 @@ both_stores! {
             assert!(store.insert_browser_session(session, None).await.unwrap());
         }
         let later = world.now().plus(60);
-        store.touch_session(other.id, later).await.unwrap();
+        store.touch_session(other.id, None, later).await.unwrap();
         let of = async |user| {
             let found = store.sessions_of_user(user, world.now()).await.unwrap();
             found.into_iter().map(|found| (found.session.id, found.last_seen_at)).collect::<Vec<_>>()

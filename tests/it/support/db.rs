@@ -11,6 +11,8 @@ use tokio::sync::OnceCell;
 use url::Url;
 use uuid::Uuid;
 
+use super::cluster::Cluster;
+
 /// A migrated, otherwise empty database.
 pub struct TestDb {
     url: String,
@@ -22,8 +24,14 @@ pub struct TestDb {
 const CONNECTIONS: u32 = 10;
 
 enum Kind {
-    Sqlite { _directory: TempDir },
-    Postgres { name: String },
+    Sqlite {
+        _directory: TempDir,
+    },
+    Postgres {
+        name: String,
+    },
+    /// On a server of the test's own, which goes as a whole.
+    Private,
 }
 
 /// A connection of either kind.
@@ -125,7 +133,7 @@ impl TestDb {
 
     /// Whether it is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Postgres { .. })
+        !matches!(self.kind, Kind::Sqlite { .. })
     }
 
     /// Another database of the same kind, without tables.
@@ -149,6 +157,20 @@ impl TestDb {
                 }
             }
             Kind::Postgres { .. } => Self::new_postgres("").await,
+            Kind::Private => panic!("a server of one's own has one database"),
+        }
+    }
+
+    /// The database of a PostgreSQL server that nobody else uses.
+    pub async fn on(cluster: &Cluster) -> Self {
+        let url = cluster.url();
+        let store = Self::try_open(&url, false).await.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+        Self {
+            url,
+            connections: CONNECTIONS,
+            kind: Kind::Private,
         }
     }
 

@@ -2,17 +2,25 @@
 //! `browser.sign_in("alice", PASSWORD)`.
 
 mod browser;
+mod cluster;
+pub mod collector;
+mod crowd;
 mod db;
+mod device;
 mod fixtures;
 mod html;
 mod http;
 pub mod process;
 mod proxy;
+pub mod scrape;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
-pub use db::TestDb;
+pub use cluster::Cluster;
+pub use crowd::{Crowd, Trouble, assert_sound};
 pub(crate) use db::both_stores;
+pub use db::{AnyConnection, TestDb};
+pub use device::{DEVICE_GRANT, Device};
 pub use fixtures::{ClientSpec, PASSWORD, TestClient, Tokens, api, challenge, claims, scope, verifier};
 pub use http::{TestRequest, TestResponse};
 pub use proxy::Wire;

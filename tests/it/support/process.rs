@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -92,14 +93,18 @@ impl Process {
     }
 
     /// Starts `command`, which logs as JSON, and waits for the line `message` that tells the address.
-    pub fn listening(mut command: Command, message: &str) -> Self {
+    pub fn listening(command: Command, message: &str) -> Self {
+        Self::announced(command, &format!(r#""message":"{message}""#))
+    }
+
+    /// Starts any program that logs as JSON, and waits for the line with `needle` and an `address`.
+    pub fn announced(mut command: Command, needle: &str) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = collect(child.stderr.take().unwrap());
         drop(collect(child.stdout.take().unwrap()));
-        let needle = format!(r#""message":"{message}""#);
-        let found = pause_until(|| stderr.lock().unwrap().contains(&needle) || child.try_wait().unwrap().is_some());
+        let found = pause_until(|| stderr.lock().unwrap().contains(needle) || child.try_wait().unwrap().is_some());
         let log = stderr.lock().unwrap().clone();
-        let line = log.lines().find(|line| line.contains(&needle));
+        let line = log.lines().find(|line| line.contains(needle));
         let (true, Some(line)) = (found, line) else {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -122,6 +127,34 @@ impl Process {
     /// Waits for a text in its log.
     pub fn logs(&self, text: &str) -> bool {
         pause_until(|| self.stderr.lock().unwrap().contains(text))
+    }
+
+    /// A number from a line of `/proc/…/status`, such as `VmRSS` (KiB).
+    pub fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .unwrap()
+            .count()
+    }
+
+    /// The time that it has computed so far, in hundredths of a second.
+    pub fn computed(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // utime and stime, the 14th and 15th fields of the whole line (proc(5)).
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 
     /// Sends it a signal, such as `TERM`.
@@ -150,7 +183,8 @@ impl Process {
         read_to_end(&mut stream, Duration::from_secs(2)).await
     }
 
-    /// The same server as seen through its socket: what a [`TestServer`] can do, this process is asked to do.
+    /// The same server as seen through its socket: what a [`TestServer`] can do, this process is asked to do. Where it gives no
+    /// answer, the answer is 502.
     pub fn node(&self, server: &TestServer) -> TestServer {
         let address = self.address;
         let client = reqwest::Client::builder()
@@ -164,9 +198,20 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.kill();
     }
+}
+
+/// `serve` under a limit of the shell, such as `ulimit -n 256`.
+pub fn serve_within(limit: &str, server: &TestServer, data: &std::path::Path, settings: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    let program = env!("CARGO_BIN_EXE_portcullis");
+    let issuer = server.app.issuer();
+    let script = format!("{limit}; exec {program} serve --listen 127.0.0.1:0 --issuer {issuer} \"$@\"");
+    command.args(["-c", &script, "serve"]);
+    isolate(&mut command);
+    configure(&mut command, server, data, settings);
+    command
 }
 
 /// The command of [`Process::serve`].
@@ -224,19 +269,24 @@ pub async fn read_to_end(stream: &mut TcpStream, silence: Duration) -> Raw {
     }
 }
 
+/// What a proxy does; it has its own way to say that there was no answer.
 async fn forward(client: reqwest::Client, address: SocketAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = client
+    let asked = client
         .request(parts.method, format!("http://{address}{}", parts.uri))
         .headers(parts.headers)
         .body(to_bytes(body, usize::MAX).await.unwrap())
-        .send()
-        .await
-        .unwrap();
+        .send();
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
-    *response.body_mut() = Body::from(answer.bytes().await.unwrap());
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    let Ok(answer) = asked.await else { return response };
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let Ok(body) = answer.bytes().await else {
+        return response;
+    };
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    *response.body_mut() = Body::from(body);
     response
 }
 
@@ -275,4 +325,16 @@ pub fn pause_until(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(20));
     }
     false
+}
+
+/// The same for what has to be asked for.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
 }

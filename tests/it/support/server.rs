@@ -4,17 +4,21 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::Method;
 use portcullis::app::App;
 use portcullis::config::{Config, Span};
 use portcullis::crypto::keys::generate;
+use portcullis::crypto::random;
 use portcullis::crypto::seal::MasterKey;
+use portcullis::model::audit_event::AuditEntry;
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::router::router;
-use portcullis::store::{Predecessors, Store};
+use portcullis::store::{AuditFilter, Predecessors, Store};
 use portcullis::time::Clock;
 use tokio::sync::OnceCell;
+use tower::ServiceExt as _;
 
 use super::db::TestDb;
 use super::http::TestRequest;
@@ -101,6 +105,22 @@ impl TestServer {
         Self(Arc::new(Node { app, router, db }))
     }
 
+    /// Another node over the same database, whose clock is ahead by `seconds` (or behind) and moves on its own.
+    pub async fn with_clock_ahead(&self, seconds: i64) -> Self {
+        let clock = Clock::fixed(self.app.clock().now().plus(seconds));
+        Self::node(self.db.clone(), self.app.config().clone(), clock).await
+    }
+
+    /// A balancer without memory before these nodes: each request goes to any of them.
+    pub fn any_of(nodes: &[Self]) -> Self {
+        let routers: Vec<_> = nodes.iter().map(|node| node.router.clone()).collect();
+        let balance = move |request: Request| {
+            let [draw] = random::bytes::<1>();
+            routers[usize::from(draw) % routers.len()].clone().oneshot(request)
+        };
+        nodes[0].through(Router::new().fallback(balance))
+    }
+
     /// The same node, its requests answered by `router`.
     pub fn through(&self, router: Router) -> Self {
         Self(Arc::new(Node {
@@ -124,6 +144,13 @@ impl TestServer {
     /// Its database.
     pub fn store(&self) -> &Store {
         self.app.store()
+    }
+
+    /// Everything in the audit trail, in order, with what this node has yet to store.
+    pub async fn audit_trail(&self) -> Vec<AuditEntry> {
+        portcullis::jobs::audit::flush(&self.app).await.unwrap();
+        let all = AuditFilter::default();
+        self.store().audit_events_after(&all, 0, i64::MAX).await.unwrap()
     }
 
     /// Moves the clock of all nodes.
