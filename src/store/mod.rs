@@ -54,7 +54,7 @@ pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
-pub use signing_keys::KeyWrite;
+pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted};
 pub use sweep::Swept;
 pub use throttles::{Limit, MAX_LIMITS, Reservation};
