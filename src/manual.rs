@@ -63,6 +63,13 @@
 //! and no query, and still sees a client disabled a moment ago by the command line. On PostgreSQL the number comes with the
 //! client in the one query that is needed anyway.
 //!
+//! # Older databases
+//!
+//! A restored backup is well-formed and wrong: what was spent since is fresh in it. No row can tell that, so each node notes
+//! outside of the database how far it was ([`crate::jobs::last_seen`]), alarms when that fell, and an operator ends everything
+//! that can be asked for again ([`crate::store::Store::end_everything`]). It does not end by itself: a server that signs
+//! everybody out because a file was lost, or somebody moved it to another database on purpose, would be the worse fault.
+//!
 //! # Two databases
 //!
 //! The default is one SQL text for both. Three hot writes differ: PostgreSQL gets a single statement with writing common

@@ -1,5 +1,6 @@
 //! Signing in with a password.
 
+use super::trail;
 use crate::app::App;
 use crate::crypto::password::{PasswordError, Verdict};
 use crate::limits::sign_in::{Password, permit};
@@ -101,14 +102,16 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthE
         };
         let needs_rehash = match check_password(app, &password, attempt.password, attempt.now).await? {
             Checked::Right { needs_rehash } => needs_rehash,
-            Checked::Wrong => return Ok(Outcome::Refused),
+            Checked::Wrong => return Ok(refused(app, attempt, user.as_ref())),
             Checked::Throttled { retry_after } => return Ok(Outcome::Throttled { retry_after }),
             Checked::Busy => return Ok(Outcome::Busy),
         };
         let Some(user) = user else {
-            return Ok(Outcome::Refused);
+            return Ok(refused(app, attempt, None));
         };
         if let Some(begun) = begin_session(app, &user, attempt).await? {
+            let again = matches!(begun, Begun::GoesOn(_));
+            trail::signed_in(app, &user, again, (attempt.caller, attempt.now));
             let hash = if needs_rehash {
                 rehash(app, &user, attempt.password).await
             } else {
@@ -123,7 +126,14 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthE
             });
         }
     }
-    Ok(Outcome::Refused)
+    let user = find(app, attempt.username).await?;
+    Ok(refused(app, attempt, user.as_ref()))
+}
+
+/// Refuses, and leaves it in the audit trail.
+fn refused(app: &App, attempt: &Attempt<'_>, user: Option<&User>) -> Outcome {
+    trail::refused(app, user, (attempt.caller, attempt.now));
+    Outcome::Refused
 }
 
 /// Checks `typed`, wherever a page asks for a password: counted before it is hashed, however many ask at once. Only the right

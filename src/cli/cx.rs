@@ -129,7 +129,8 @@ pub fn open_master_key(config: &Config, keys_exist: bool) -> anyhow::Result<Mast
     Ok(MasterKey::load_or_create(&path)?)
 }
 
-fn master_key_path(config: &Config) -> PathBuf {
+/// Where the master key is kept unless it is configured.
+pub fn master_key_path(config: &Config) -> PathBuf {
     config.server.data_dir.join("master.key")
 }
 

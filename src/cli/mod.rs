@@ -1,11 +1,15 @@
 //! The command line: one file for each noun. `anyhow` lives here; the library's errors stay precise.
 
+mod after_restore;
 mod api;
+mod audit;
+mod backup;
 mod client;
 mod config;
 mod cx;
 mod demo;
 mod demo_data;
+mod doctor;
 mod health;
 mod key;
 mod listen;
@@ -16,6 +20,7 @@ mod serve;
 mod text;
 mod tls;
 mod token;
+mod trail;
 mod user;
 
 use std::path::PathBuf;
@@ -80,10 +85,18 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Show the audit trail: who did what, when, and from where
+    Audit(audit::Command),
     /// Fetch a token: by device login, or with --client-credentials
     Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
+    /// Look at the whole installation and say what is wrong and what to do
+    Doctor,
+    /// Copy the embedded database while the server runs
+    Backup(backup::Command),
+    /// After an older database came back: end what may have come to life again
+    AfterRestore(after_restore::Command),
 }
 
 /// Runs the command line. Errors are printed for people, on stderr, with what to do.
@@ -107,11 +120,15 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
         Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
         Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
+        Command::Doctor => doctor::run(global.load(Vec::new()), global.json).await,
+        Command::Backup(command) => backup::run(command, &global.load_leniently()?, global.json).await,
+        Command::AfterRestore(command) => after_restore::run(command, global.load_leniently()?, global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
         Command::Key(command) => key::run(command, &global.open().await?).await,
+        Command::Audit(command) => audit::run(command, &global.open().await?).await,
     }
 }
 

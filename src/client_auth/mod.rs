@@ -9,10 +9,11 @@ pub use presented::Presented;
 
 use crate::app::App;
 use crate::limits::{self, Permit};
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::protocol::client_auth_method::ClientAuthMethod;
-use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::store::Catalog;
 use crate::time::Timestamp;
@@ -34,6 +35,20 @@ pub async fn authenticate(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<Authenticated, OAuthError> {
+    let outcome = check(app, presented, caller, now).await;
+    if let Err(error) = &outcome
+        && error.code == ErrorCode::InvalidClient
+    {
+        let event = AuditEvent::new(AuditKind::ClientAuthFailed, Actor::Nobody, now)
+            .by(caller)
+            .client(presented.client_id())
+            .reason(error.reason);
+        app.audit().record(event);
+    }
+    outcome
+}
+
+async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp) -> Result<Authenticated, OAuthError> {
     let found = app.store().find_client(presented.client_id()).await?;
     let Some(client) = found.client else {
         secret::waste_a_comparison(presented.secret());

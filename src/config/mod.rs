@@ -34,6 +34,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::metrics::MetricsConfig;
 pub use self::{
     account::AccountConfig,
     audit::AuditConfig,
@@ -44,7 +45,6 @@ pub use self::{
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
-    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
     optional::Optional,
     passwords::PasswordsConfig,

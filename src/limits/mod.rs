@@ -78,6 +78,7 @@ async fn reserve(
             which,
             first,
         } => {
+            app.metrics().throttled(which);
             if first {
                 app.audit().record(event().detail("limit", which.as_str()));
             }

@@ -7,15 +7,16 @@ use axum::response::Response;
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
-use crate::accounts::sessions;
-use crate::authorize::issue::{Issue, issue};
+use crate::accounts::{sessions, trail};
+use crate::authorize::issue::{Issue, Issued, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
 use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::model::interaction::{AuthorizationRequest, Interaction, InteractionId, Progress};
-use crate::model::user::User;
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::model::user::{User, UserId};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::{ClientLookup, SignedIn};
 
@@ -37,13 +38,33 @@ pub async fn go_on(cx: &mut PageCx, journey: &Journey<'_>, signed_in: Option<&Si
     }
 }
 
+/// How often it is decided again because a consent changed in the middle.
+const ROUNDS: usize = 5;
+
 async fn try_to_go_on(
     cx: &mut PageCx,
     journey: &Journey<'_>,
     signed_in: Option<&SignedIn>,
 ) -> Result<Response, OAuthError> {
+    let mut signed_in = signed_in.cloned();
+    for _ in 0..ROUNDS {
+        if let Some(response) = take_step(cx, journey, signed_in.as_ref()).await? {
+            return Ok(response);
+        }
+        let client_id = &journey.request.client_id;
+        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now).await?;
+    }
+    Err(Reason::Busy.into())
+}
+
+/// `None`: what was decided on has changed.
+async fn take_step(
+    cx: &mut PageCx,
+    journey: &Journey<'_>,
+    signed_in: Option<&SignedIn>,
+) -> Result<Option<Response>, OAuthError> {
     let Some(client) = &journey.found.client else {
-        return Ok(cx.error(PageError::NoInteraction));
+        return Ok(Some(cx.error(PageError::NoInteraction)));
     };
     let nothing = Progress::default();
     let facts = Facts {
@@ -54,14 +75,15 @@ async fn try_to_go_on(
         progress: journey.waiting.map_or(&nothing, |waiting| &waiting.progress),
         now: cx.now,
     };
-    match (next_step(&facts), signed_in) {
-        (Step::Login(_), _) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
-        (Step::SelectAccount, _) => wait(cx, journey, paths::INTERACTION_ACCOUNT).await,
-        (Step::Consent, _) => wait(cx, journey, paths::INTERACTION_CONSENT).await,
-        (Step::Refuse(reason), _) => refuse(cx, journey, reason.into()).await,
-        (Step::Issue, Some(signed_in)) => give_code(cx, journey, signed_in).await,
-        (Step::Issue, None) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
-    }
+    let response = match (next_step(&facts), signed_in) {
+        (Step::Login(_), _) => wait(cx, journey, paths::INTERACTION_LOGIN).await?,
+        (Step::SelectAccount, _) => wait(cx, journey, paths::INTERACTION_ACCOUNT).await?,
+        (Step::Consent, _) => wait(cx, journey, paths::INTERACTION_CONSENT).await?,
+        (Step::Refuse(reason), _) => refuse(cx, journey, reason.into()).await?,
+        (Step::Issue, Some(signed_in)) => return give_code(cx, journey, signed_in).await,
+        (Step::Issue, None) => wait(cx, journey, paths::INTERACTION_LOGIN).await?,
+    };
+    Ok(Some(response))
 }
 
 /// On to a page that asks the person; the request waits meanwhile.
@@ -79,24 +101,37 @@ async fn wait(cx: &mut PageCx, journey: &Journey<'_>, page: &str) -> Result<Resp
 }
 
 /// Tells the client that the person refused.
-pub async fn refuse_request(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Response {
-    match refuse(cx, journey, error).await {
-        Ok(response) => response,
+pub async fn deny(cx: &PageCx, journey: &Journey<'_>, user: UserId) -> Response {
+    match finish(cx, journey).await {
+        Ok(true) => {
+            let answer = (user, journey.request);
+            trail::consent(&cx.app, AuditKind::ConsentDenied, answer, (&cx.caller, cx.now));
+            tell(cx, journey.request, Reason::Denied.into())
+        }
+        Ok(false) => already_answered(cx),
         Err(error) => failed(cx, journey, error),
     }
 }
 
 /// Tells the client, and ends the interaction.
 async fn refuse(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Result<Response, OAuthError> {
-    if let Some(waiting) = journey.waiting
-        && !interaction::finish(&cx.app, waiting, cx.now).await?
-    {
-        return Ok(already_answered(cx));
+    if finish(cx, journey).await? {
+        Ok(tell(cx, journey.request, error))
+    } else {
+        Ok(already_answered(cx))
     }
-    Ok(tell(cx, journey.request, error))
 }
 
-async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Response, OAuthError> {
+/// Ends the interaction, if the request waits. `false`: it was answered before.
+async fn finish(cx: &PageCx, journey: &Journey<'_>) -> Result<bool, OAuthError> {
+    match journey.waiting {
+        Some(waiting) => interaction::finish(&cx.app, waiting, cx.now).await,
+        None => Ok(true),
+    }
+}
+
+/// `None`: the consent changed since it was read.
+async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Option<Response>, OAuthError> {
     let session = &signed_in.session;
     let order = Issue {
         request: journey.request,
@@ -107,12 +142,13 @@ async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> 
         now: cx.now,
     };
     match issue(&cx.app, &order).await? {
-        Some(answer) => {
+        Issued::Answer(answer) => {
             let mut response = deliver(cx, answer);
             respond::note_client(&mut response, &journey.request.client_id);
-            Ok(response)
+            Ok(Some(response))
         }
-        None => Ok(already_answered(cx)),
+        Issued::AlreadyAnswered => Ok(Some(already_answered(cx))),
+        Issued::ConsentChanged => Ok(None),
     }
 }
 

@@ -131,6 +131,7 @@ fn failure(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Gone | StoreError::Taken => None,
         StoreError::Unavailable(_) => Some("unavailable"),
+        StoreError::Conflict => Some("conflict"),
         StoreError::Corrupt(_) => Some("corrupt"),
         _ => Some("failed"),
     }

@@ -16,9 +16,13 @@
 mod architecture;
 mod audiences;
 mod audit;
+mod audit_command;
 mod conformance_shape;
+mod examples;
+mod metrics;
 mod oauth2_client;
 mod openidconnect_client;
+mod operations;
 mod query_budget;
 mod races;
 mod races_device;
@@ -30,3 +34,4 @@ mod support;
 mod sweeping;
 mod tls;
 mod token_command;
+mod traces;

@@ -110,6 +110,21 @@ both_stores! {
         let answer = browser.consent("allow").await.callback();
         assert_inert(&browser.open("/").await.page().response);
         assert_inert(&browser.open("/logout").await.page().response);
+        // The app is not redeemed yet, so what it was allowed is remembered, and listed.
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(["done", "page", "to"].map(|name| (name, PAYLOAD)))
+            .finish();
+        for path in ["", "/profile", "/contact", "/password", "/sessions", "/apps", "/apps/shop"] {
+            let page = browser.open(&format!("/account{path}?{query}")).await.page();
+            assert_eq!((page.status(), page.path), (200, format!("/account{path}")));
+            assert_inert(&page.response);
+        }
+        // What is wrong comes back as it was typed.
+        browser.open("/account/profile").await.page();
+        let refused = browser.submit(&[("website", PAYLOAD), ("street_address", PAYLOAD), ("name", PAYLOAD)]).await.page();
+        assert_eq!(refused.status(), 422);
+        assert_inert(&refused.response);
+        assert_eq!(refused.form().fields.iter().filter(|(_, value)| value == PAYLOAD).count(), 3);
         let choose = request.clone().set("prompt", "select_account");
         assert_inert(&browser.authorize(&choose).await.page().response);
         // To a program it goes as it is, in JSON that no browser takes for a page.
