@@ -12,6 +12,7 @@ use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
+use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
 
 /// The server's state; cheap to clone.
@@ -25,7 +26,9 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    throttle_key: [u8; 32],
     audit: AuditLog,
+    metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -34,7 +37,10 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let throttle_key = master_key.derive("throttle");
         let ring = RwLock::new(None);
+        let metrics = metrics(&config);
+        let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
             store,
@@ -42,7 +48,9 @@ impl App {
             passwords,
             master_key,
             form_key,
-            audit: AuditLog::default(),
+            audit,
+            throttle_key,
+            metrics,
             ring,
         })))
     }
@@ -77,9 +85,19 @@ impl App {
         &self.0.form_key
     }
 
+    /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.0.throttle_key
+    }
+
     /// Where security events are left for the audit trail.
     pub fn audit(&self) -> &AuditLog {
         &self.0.audit
+    }
+
+    /// What is counted for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The issuer identifier (RFC 8414 §2).
@@ -115,6 +133,17 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+/// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.
+fn metrics(config: &Config) -> Metrics {
+    if config.metrics.listen.0.is_none() {
+        return Metrics::default();
+    }
+    Metrics::on().unwrap_or_else(|error| {
+        tracing::error!(%error, "there will be no metrics");
+        Metrics::default()
+    })
 }
 
 /// The hasher that the settings describe.

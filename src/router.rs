@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{discovery, health, jwks, revoke, token, userinfo};
+use crate::endpoints::{discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
@@ -25,6 +25,7 @@ pub fn router(app: &App) -> Router {
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
+        .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
         .layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
@@ -68,6 +69,13 @@ pub fn router(app: &App) -> Router {
         .fallback(static_files::not_found)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::observe))
+        .with_state(app.clone())
+}
+
+/// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
+pub fn metrics_router(app: &App) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(metrics::get))
         .with_state(app.clone())
 }
 

@@ -21,6 +21,14 @@ impl Timestamp {
         Self(seconds)
     }
 
+    /// A date and a time of day in UTC; `None` if there is no such moment. For times that others write.
+    pub fn from_utc((year, month, day): (i32, u8, u8), (hour, minute, second): (u8, u8, u8)) -> Option<Self> {
+        let month = time::Month::try_from(month).ok()?;
+        let date = time::Date::from_calendar_date(year, month, day).ok()?;
+        let moment = date.with_hms(hour, minute, second).ok()?.assume_utc();
+        Some(Self(moment.unix_timestamp()))
+    }
+
     /// The seconds, to bind into a statement or write into a claim.
     pub const fn as_i64(self) -> i64 {
         self.0
@@ -87,6 +95,18 @@ mod tests {
         assert_eq!(Timestamp::new(i64::MIN).plus(-1), Timestamp::new(i64::MIN));
         assert_eq!(Timestamp::new(0).since(Timestamp::new(i64::MIN)), i64::MAX);
         assert_eq!(Timestamp::new(10).since(Timestamp::new(25)), -15);
+    }
+
+    #[test]
+    fn a_date_is_a_moment_or_none() {
+        assert_eq!(Timestamp::from_utc((1970, 1, 1), (0, 0, 0)), Some(Timestamp(0)));
+        assert_eq!(
+            Timestamp::from_utc((2026, 10, 5), (21, 9, 27)),
+            Some(Timestamp(1_791_234_567))
+        );
+        assert_eq!(Timestamp::from_utc((2026, 2, 29), (0, 0, 0)), None);
+        assert_eq!(Timestamp::from_utc((2026, 13, 1), (0, 0, 0)), None);
+        assert_eq!(Timestamp::from_utc((2026, 1, 1), (24, 0, 0)), None);
     }
 
     #[test]

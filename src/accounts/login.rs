@@ -99,7 +99,10 @@ async fn rehash(app: &App, user: &User, password: &str) {
 async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<Option<Outcome>, OAuthError> {
     let now = attempt.now;
     if let Some(current) = attempt.current.filter(|current| current.user_id == user.id)
-        && app.store().reauthenticate(current.id, now).await?
+        && app
+            .store()
+            .reauthenticate(current.id, attempt.caller.address, now)
+            .await?
     {
         return Ok(Some(Outcome::Confirmed(current.id)));
     }
@@ -113,6 +116,7 @@ async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<
         expires_at: now.plus(app.config().sessions.absolute_timeout.as_secs()),
         ended_at: None,
         user_agent: attempt.caller.user_agent.clone(),
+        address: attempt.caller.address,
     };
     if !app
         .store()

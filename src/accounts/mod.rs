@@ -1,5 +1,8 @@
 //! People: signing in, the sessions that follow, and what they consent to.
 
+pub mod claims;
 pub mod consent;
+pub mod device_name;
 pub mod login;
+pub mod profile;
 pub mod sessions;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::model::browser_session::BrowserSessionId;
+use crate::model::caller::Caller;
 use crate::protocol::error::OAuthError;
 use crate::protocol::ids::ClientId;
 use crate::store::{SignedIn, StoreError};
@@ -11,11 +12,12 @@ use crate::time::Timestamp;
 const TOUCH_INTERVAL: i64 = 300;
 
 /// The sign-in `id`, if it counts: not ended, not expired, not idle for too long, its user enabled. With the consent for
-/// `client`, if one is asked about.
+/// `client`, if one is asked about. Notes that `caller` uses it.
 pub async fn current(
     app: &App,
     id: Option<BrowserSessionId>,
     client: Option<&ClientId>,
+    caller: &Caller,
     now: Timestamp,
 ) -> Result<Option<SignedIn>, OAuthError> {
     let Some(id) = id else { return Ok(None) };
@@ -32,7 +34,7 @@ pub async fn current(
         return Ok(None);
     };
     if now.since(signed_in.last_seen_at) >= TOUCH_INTERVAL.min(idle_timeout / 10) {
-        app.store().touch_session(id, now).await?;
+        app.store().touch_session(id, caller.address, now).await?;
     }
     Ok(Some(signed_in))
 }

@@ -99,6 +99,7 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
 async fn create(cx: &Cx, args: &CreateArgs) -> anyhow::Result<()> {
     let client_id = metadata::client_id(args.id.as_deref())?;
     let metadata = metadata::new(&args.name, args.public, &args.options)?;
+    metadata::check_resource_servers(cx, &metadata).await?;
     let logo = args.options.logo.as_deref().map(logo::read).transpose()?;
     let now = cx.now();
     let mut client = Client {

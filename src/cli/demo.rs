@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::cx::open_master_key;
 use super::demo_data::{self, Demo};
@@ -54,16 +55,20 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
     let mut tasks = JoinSet::new();
     let mut spawn = |listeners: Vec<TcpListener>, router: Router| {
         for listener in listeners {
-            tasks.spawn(listen::serve(listener, router.clone(), stop.clone(), GRACE));
+            tasks.spawn(listen::serve(listener, None, router.clone(), stop.clone(), GRACE));
         }
     };
     spawn(servers, router(&app));
     spawn(playgrounds, client_of(&app, &demo, &playground).router());
     tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
+    let served = CancellationToken::new();
+    let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     output::print(json, &demo.to_json(), &demo.welcome())?;
-    while let Some(served) = tasks.join_next().await {
-        served??;
+    while let Some(task) = tasks.join_next().await {
+        task??;
     }
+    served.cancel();
+    trail.await?;
     app.store().close().await;
     Ok(())
 }

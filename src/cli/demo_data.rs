@@ -256,6 +256,7 @@ fn metadata(
         grant_types: grant_types.to_vec(),
         scope: Scope::try_from(scope.to_owned()).map_err(anyhow::Error::msg)?,
         default_audience: None,
+        resource_server_for: Vec::new(),
         pkce: PkcePolicy::Required,
         consent: ConsentPolicy::Ask,
         redirect_uri_at_token: true,
@@ -352,6 +353,12 @@ impl Demo {
   A token for a machine
     curl -u {SERVICE}:{service} \\
          -d grant_type=client_credentials -d scope=notes:read {issuer}/token
+
+  A login for a device: a television, a command-line program
+    portcullis token --issuer {issuer} --client-id {DEVICE} --scope openid
+    curl -d client_id={DEVICE} -d scope=openid {issuer}/device/code
+    curl -d grant_type=urn:ietf:params:oauth:grant-type:device_code \\
+         -d client_id={DEVICE} -d device_code=… {issuer}/token
 
   What the server offers
     curl {issuer}/.well-known/openid-configuration

@@ -6,11 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio_util::sync::CancellationToken;
+
+use super::notify;
 
 /// How long the head of a request may take. Without a timer hyper would wait for ever.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a TLS handshake may take.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// How large the head of a request may be: four times what a browser or a proxy lets through.
 const MAX_HEAD: usize = 64 * 1024;
 /// How often an idle HTTP/2 connection is asked whether it is still there.
@@ -27,16 +33,34 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves until `stop`, then finishes what is under way, for at most `grace`.
+/// Serves until `stop`, then finishes what is under way, for at most `grace`. With `tls` there is no other way in.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<RustlsConfig>,
     router: Router,
     stop: CancellationToken,
     grace: Duration,
 ) -> anyhow::Result<()> {
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
-    let builder = server.http_builder();
+    set_limits(server.http_builder());
+    let ending = tokio::spawn(async move {
+        stop.cancelled().await;
+        handle.graceful_shutdown(Some(grace));
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = match tls {
+        None => server.serve(service).await,
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_DEADLINE);
+            server.acceptor(acceptor).serve(service).await
+        }
+    };
+    ending.abort();
+    served.context("the server stopped")
+}
+
+fn set_limits(builder: &mut Builder<TokioExecutor>) {
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -47,15 +71,6 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(MAX_STREAMS);
-    let ending = tokio::spawn(async move {
-        stop.cancelled().await;
-        handle.graceful_shutdown(Some(grace));
-    });
-    let served = server
-        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
-        .await;
-    ending.abort();
-    served.context("the server stopped")
 }
 
 /// A token that is cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
@@ -69,6 +84,7 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: finishing what is under way");
+        notify::tell(notify::STOPPING);
         told.cancel();
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         std::process::exit(130);

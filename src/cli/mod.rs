@@ -10,9 +10,12 @@ mod health;
 mod key;
 mod listen;
 mod migrate;
+mod notify;
 mod output;
 mod serve;
 mod text;
+mod tls;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, LoadArgs, load};
+use crate::config::{Config, ConfigError, Issuer, LoadArgs, load};
 use crate::time::Clock;
 use cx::Cx;
 
@@ -77,12 +80,15 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Fetch a token: by device login, or with --client-credentials
+    Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
 }
 
 /// Runs the command line. Errors are printed for people, on stderr, with what to do.
 pub fn main() -> ExitCode {
+    tls::install_provider();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -99,7 +105,8 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments, global.data, global.json).await,
         Command::Serve(arguments) => serve::run(global.load(arguments.overrides())?).await,
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
-        Command::Health(command) => health::run(command, global.json).await,
+        Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
+        Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
@@ -136,6 +143,14 @@ impl Global {
                 self.load(vec![placeholder]).map_err(|_| error)
             }
         })
+    }
+
+    /// The issuer alone, for a command that needs no other setting: it may run on a machine that has none.
+    fn issuer(&self) -> anyhow::Result<Issuer> {
+        match &self.issuer {
+            Some(issuer) => Ok(issuer.parse()?),
+            None => Ok(self.load(Vec::new())?.issuer),
+        }
     }
 
     async fn open(&self) -> anyhow::Result<Cx> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use crate::protocol::display_text::is_control;
 use crate::time::Timestamp;
 
 /// Prints `document` on one line when programs are listening, else `text`.
@@ -99,9 +100,9 @@ pub fn maybe_date(at: Option<Timestamp>) -> String {
 }
 
 /// A stored text may hold what a terminal would obey.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if super::text::is_control(c) { '\u{FFFD}' } else { c })
+        .map(|c| if is_control(c) { '\u{FFFD}' } else { c })
         .collect()
 }
 

@@ -1,24 +1,29 @@
 //! `portcullis serve`: the server.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::cx::{is_first_start, open_master_key, open_unmigrated};
-use super::listen;
+use super::{listen, notify, tls};
 use crate::app::App;
 use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
-use crate::router::router;
+use crate::router::{metrics_router, router};
 use crate::store::{MigrationState, StoreError};
 use crate::telemetry;
+use crate::telemetry::traces::Traces;
 use crate::time::Clock;
 
 /// Between two attempts to reach a database that is away.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the last traces may take to be delivered when the server stops.
+const LAST_DELIVERY: Duration = Duration::from_secs(2);
 
 /// Options of `serve`.
 #[derive(clap::Args)]
@@ -40,7 +45,8 @@ impl Arguments {
 
 /// Runs until it is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::init::init(&config.log)?;
+    let traces = Traces::new(&config.tracing).context("traces cannot be sent to tracing.otlp_endpoint")?;
+    telemetry::init::init_with_traces(&config.log, traces.as_ref())?;
     telemetry::init::silence_panic_messages();
     let store = open_unmigrated(&config, is_first_start(&config)).await?;
     // While a shared database is away there may be keys in it; then no master key is made up.
@@ -51,28 +57,104 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let master_key = open_master_key(&config, keys_exist)?;
     let app = App::new(config, store, Clock::System, master_key)?;
     let listener = listen::bind(app.config().server.listen)?;
+    let address = listener.local_addr()?;
     let stop = listen::stop_on_signal()?;
-    prepare(&app, &stop).await?;
+    let metrics = metrics_listener(&app)?;
+    let tls = start_tls(&app, &stop)?;
+    tracing::info!(issuer = app.issuer(), %address, tls = tls.is_some(), "listening");
+    prepare(&app, address, &stop).await?;
+    notify::tell(notify::READY);
+    let metering = metrics.map(|listener| tokio::spawn(serve_metrics(listener, app.clone(), stop.clone())));
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     tokio::spawn(jobs::clock::run(app.clone(), stop.clone()));
-    tracing::info!(issuer = app.issuer(), address = %listener.local_addr()?, "ready");
+    // Ends after the requests that may still leave events.
+    let served = CancellationToken::new();
+    let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     let grace = app.config().server.shutdown_grace.as_duration();
-    listen::serve(listener, router(&app), stop, grace).await?;
+    let outcome = listen::serve(listener, tls, router(&app), stop, grace).await;
+    served.cancel();
+    trail.await?;
+    outcome?;
     sweeping.await?;
+    if let Some(metering) = metering {
+        metering.await??;
+    }
     app.store().close().await;
+    if let Some(traces) = traces {
+        deliver_last(traces).await;
+    }
+    Ok(())
+}
+
+/// Bound before the server is ready, so that a port that is taken stops the start.
+fn metrics_listener(app: &App) -> anyhow::Result<Option<TcpListener>> {
+    let address = app.config().metrics.listen.0;
+    let listener = address.map(listen::bind).transpose();
+    listener.context("metrics.listen")
+}
+
+/// Answers Prometheus until the server stops. A scrape is short: nobody waits long for the last one.
+async fn serve_metrics(listener: TcpListener, app: App, stop: CancellationToken) -> anyhow::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "metrics");
+    let router = metrics_router(&app);
+    let upkeep = tokio::spawn(jobs::metrics::run(app, stop.clone()));
+    listen::serve(listener, None, router, stop, Duration::from_secs(1)).await?;
+    upkeep.await?;
+    Ok(())
+}
+
+/// Sends the last spans from a thread of its own, which is left behind when the collector keeps it waiting.
+async fn deliver_last(traces: Traces) {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        traces.finish(LAST_DELIVERY);
+        // Nobody listens any more if it took too long.
+        done.send(()).unwrap_or_default();
+    });
+    if tokio::time::timeout(2 * LAST_DELIVERY, finished).await.is_err() {
+        tracing::warn!("the collector of traces does not answer; the last ones are lost");
+    }
+}
+
+/// The certificate, and the one who looks after it. A pair that cannot be served ends the start: nothing is ever served without
+/// TLS instead.
+fn start_tls(app: &App, stop: &CancellationToken) -> anyhow::Result<Option<RustlsConfig>> {
+    let Some(files) = tls::Files::of(&app.config().server) else {
+        ignore_hangup()?;
+        return Ok(None);
+    };
+    let first = files.load()?;
+    let (serving, watching) = tls::watch(files, first, app.clock().clone(), stop.clone())?;
+    tokio::spawn(watching);
+    Ok(Some(serving))
+}
+
+/// `systemctl reload` means no harm, and a hangup would end the process.
+fn ignore_hangup() -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("there is nothing to load again: settings are read at the start");
+        }
+    });
     Ok(())
 }
 
 /// Schema and keys. A database that is away does not stop the start: requests get 503 meanwhile, and it is tried again.
-async fn prepare(app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn prepare(app: &App, address: SocketAddr, stop: &CancellationToken) -> anyhow::Result<()> {
     match try_to_prepare(app).await {
+        Ok(()) => {
+            tell_ready(app, address);
+            Ok(())
+        }
         Err(error) if is_away(&error) => {
-            tracing::warn!(%error, "the database cannot be reached yet");
+            tracing::warn!(%error, "not ready: the database cannot be reached yet, and requests are answered 503");
+            notify::tell("STATUS=waiting for the database");
             let (app, stop) = (app.clone(), stop.clone());
             tokio::spawn(async move {
                 while stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_some() {
                     match try_to_prepare(&app).await {
-                        Ok(()) => return tracing::info!("the database is there"),
+                        Ok(()) => return tell_ready(&app, address),
                         Err(error) if is_away(&error) => {}
                         Err(error) => tracing::error!(error = %format!("{error:#}"), "the server cannot become ready"),
                     }
@@ -80,8 +162,13 @@ async fn prepare(app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
             });
             Ok(())
         }
-        outcome => outcome,
+        Err(error) => Err(error),
     }
+}
+
+fn tell_ready(app: &App, address: SocketAddr) {
+    tracing::info!(issuer = app.issuer(), %address, "ready");
+    notify::tell("STATUS=ready");
 }
 
 fn is_away(error: &anyhow::Error) -> bool {

@@ -7,12 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use url::Url;
 
 use crate::crypto::random;
-
-/// Controls, and the characters that turn the direction of what follows (Unicode UAX #9): with them a name can be made to
-/// read as another.
-pub fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
+use crate::protocol::display_text::is_control;
 
 /// Checks a text that will be shown to people.
 pub fn label(what: &str, text: &str, max: usize) -> anyhow::Result<String> {

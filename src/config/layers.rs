@@ -280,6 +280,7 @@ impl Given {
         };
         match default {
             Value::Integer(_) => text.trim().parse().map(Value::Integer).map_err(|_| "a whole number"),
+            Value::Float(_) => text.trim().parse().map(Value::Float).map_err(|_| "a number"),
             Value::Boolean(_) => text.trim().parse().map(Value::Boolean).map_err(|_| "true or false"),
             Value::Array(_) => Ok(text
                 .split(',')
@@ -350,15 +351,20 @@ fn flatten(prefix: &str, table: Table, out: &mut BTreeMap<String, Value>) {
 }
 
 /// An empty section is harmless.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: &[&str] = &[
     "server",
     "database",
     "keys",
     "tokens",
     "sessions",
     "passwords",
+    "limits",
+    "account",
     "log",
+    "metrics",
+    "tracing",
     "sweep",
+    "audit",
 ];
 
 /// The reverse of [`flatten`] for one key; sections do not nest.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, Span, error::Report};
+use super::{Issuer, Network, Span, error::Report};
 
 /// The HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -12,6 +12,10 @@ use super::{Network, Span, error::Report};
 pub struct ServerConfig {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// The server's certificate and those that lead to its authority, as PEM. Empty: TLS ends at a proxy.
+    pub tls_certificate: PathBuf,
+    /// The private key of the certificate, as PEM.
+    pub tls_key: PathBuf,
     /// How long running requests may take to finish after a stop signal.
     pub shutdown_grace: Span,
     /// The largest request body, in bytes.
@@ -41,6 +45,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
             shutdown_grace: Span::from_secs(10),
             max_body: 64 * 1024,
             display_name: "Portcullis".to_owned(),
@@ -52,7 +58,22 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    pub(super) fn check(&self, report: &mut Report) {
+    /// Whether this process ends TLS itself.
+    pub fn speaks_tls(&self) -> bool {
+        !self.tls_certificate.as_os_str().is_empty()
+    }
+
+    pub(super) fn check(&self, issuer: &Issuer, report: &mut Report) {
+        report.require(
+            "server.tls_key",
+            self.speaks_tls() != self.tls_key.as_os_str().is_empty(),
+            "and server.tls_certificate belong together: set both, or neither",
+        );
+        report.require(
+            "server.tls_certificate",
+            !self.speaks_tls() || issuer.is_https(),
+            "makes this an https server, and the issuer starts with http://",
+        );
         let in_range = (4 * 1024..=16 * 1024 * 1024).contains(&self.max_body);
         report.require(
             "server.max_body",

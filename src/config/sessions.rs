@@ -12,6 +12,8 @@ pub struct SessionsConfig {
     pub idle_timeout: Span,
     /// The longest life of a session.
     pub absolute_timeout: Span,
+    /// How long after signing in a person may do what needs a recent sign-in.
+    pub recent: Span,
     /// How long a person may take between an authorization request and its answer.
     pub interaction_lifetime: Span,
 }
@@ -21,6 +23,7 @@ impl Default for SessionsConfig {
         Self {
             idle_timeout: Span::from_days(14),
             absolute_timeout: Span::from_days(60),
+            recent: Span::from_mins(10),
             interaction_lifetime: Span::from_mins(15),
         }
     }
@@ -39,6 +42,8 @@ impl SessionsConfig {
             absolute,
             "must not be shorter than sessions.idle_timeout",
         );
+        let recent = (60..=86_400).contains(&self.recent.as_secs());
+        report.require("sessions.recent", recent, "must lie between 1m and 1d");
         let interaction = (60..=86_400).contains(&self.interaction_lifetime.as_secs());
         report.require(
             "sessions.interaction_lifetime",

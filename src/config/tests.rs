@@ -341,5 +341,5 @@ fn the_list_of_sections_is_complete() {
         .keys()
         .filter_map(|key| Some(key.split_once('.')?.0.to_owned()))
         .collect();
-    assert_eq!(sections, SECTIONS.map(str::to_owned).into());
+    assert_eq!(sections, SECTIONS.iter().map(|name| (*name).to_owned()).collect());
 }

@@ -10,11 +10,12 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -69,9 +70,24 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct PasswordHasher {
     params: Params,
+    limit: usize,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    refused: Arc<AtomicU64>,
     queue: usize,
+}
+
+/// How busy a [`PasswordHasher`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingLoad {
+    /// How many hashes may run at once.
+    pub limit: usize,
+    /// How many run.
+    pub running: usize,
+    /// How many callers wait.
+    pub waiting: usize,
+    /// How many were told [`PasswordError::Busy`] since the start.
+    pub refused: u64,
 }
 
 impl PasswordHasher {
@@ -90,8 +106,10 @@ impl PasswordHasher {
         };
         Ok(Self {
             params,
+            limit: permits,
             permits: Arc::new(Semaphore::new(permits)),
             waiting: Arc::default(),
+            refused: Arc::default(),
             queue,
         })
     }
@@ -118,18 +136,32 @@ impl PasswordHasher {
         self.run(move || verify_now(&current, stored, &password)).await
     }
 
+    /// How busy it is at this moment.
+    pub fn load(&self) -> HashingLoad {
+        HashingLoad {
+            limit: self.limit,
+            running: self.limit.saturating_sub(self.permits.available_permits()),
+            waiting: self.waiting.load(Ordering::SeqCst).min(self.queue),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
     /// Runs `work` on a blocking thread under a permit. The permit travels with the work: a caller that hangs
     /// up after the start does not make room for another hash before this one is done.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let permit = self.admit().await?;
-        let running = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        running.await.unwrap_or(Err(PasswordError::Failed))
+        let hashing = async {
+            let permit = self.admit().await?;
+            let running = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                work()
+            });
+            running.await.unwrap_or(Err(PasswordError::Failed))
+        };
+        let span = tracing::info_span!(target: "portcullis::trace", "password hash");
+        hashing.instrument(span).await
     }
 
     /// Waits for a permit, unless too many wait already.
@@ -137,7 +169,10 @@ impl PasswordHasher {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = QueuePlace::take(&self.waiting, self.queue)?;
+        let place = QueuePlace::take(&self.waiting, self.queue);
+        let _place = place.inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
         Arc::clone(&self.permits)
             .acquire_owned()
             .await

@@ -18,6 +18,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         token: issuer.url(paths::TOKEN),
         userinfo: issuer.url(paths::USERINFO),
         revocation: issuer.url(paths::REVOKE),
+        introspection: issuer.url(paths::INTROSPECT),
         jwks: issuer.url(paths::JWKS),
     };
     let scopes = Scope::from_tokens(OPENID_SCOPES.iter().copied())

@@ -26,12 +26,17 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 async fn exchange(app: &App, form: &ClientForm) -> Result<TokenResponse, OAuthError> {
     let now = app.clock().now();
     let caller = client_auth::authenticate(app, &form.presented, now).await?;
-    let request = grants::parse(&form.params, &caller.client)?;
     let cx = TokenCx {
         app,
         client: &caller.client,
         catalog: &caller.catalog,
         now,
     };
-    grants::exchange(&cx, request).await
+    let outcome = match grants::parse(&form.params, &caller.client) {
+        Ok(request) => grants::exchange(&cx, request).await,
+        Err(reason) => Err(reason.into()),
+    };
+    let error = outcome.as_ref().err().map(|error| error.code);
+    app.metrics().token_request(grants::grant_type(&form.params), error);
+    outcome
 }

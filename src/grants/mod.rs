@@ -62,6 +62,11 @@ pub fn parse(params: &Params, client: &Client) -> Result<GrantRequest, Reason> {
     }
 }
 
+/// The grant type that a request names, if it names one that exists.
+pub fn grant_type(params: &Params) -> Option<GrantType> {
+    params.get("grant_type").ok()??.parse().ok()
+}
+
 /// Answers a token request. The grants that work on the database are boxed: their futures are large, and a machine's token
 /// would carry room for them.
 pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenResponse, OAuthError> {

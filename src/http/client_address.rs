@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use super::layers::RequestId;
 use crate::config::{ProxyHeader, ServerConfig};
 use crate::model::caller::{Caller, MAX_USER_AGENT};
+use crate::telemetry::traces::Parent;
 
 /// The client's address, as the layers found it out.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,19 @@ pub struct ClientAddress(pub Option<IpAddr>);
 pub fn find_out(extensions: &Extensions, headers: &HeaderMap, server: &ServerConfig) -> ClientAddress {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     ClientAddress(peer.map(|peer| behind(peer.0.ip().to_canonical(), headers, server)))
+}
+
+/// The trace that a request belongs to (W3C Trace Context), if a trusted proxy says so. A stranger could give all their
+/// requests one id, or have every one of them recorded.
+pub fn trace_parent<'a>(extensions: &Extensions, headers: &'a HeaderMap, server: &ServerConfig) -> Option<Parent<'a>> {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let trusted = server.trusted_proxies.iter().any(|network| network.contains(peer));
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    let traceparent = header("traceparent").filter(|_| trusted)?;
+    Some(Parent {
+        traceparent,
+        tracestate: header("tracestate"),
+    })
 }
 
 /// Everything known about the sender of a request.
@@ -162,6 +176,27 @@ mod tests {
             let address = found(&["10.9.9.9"], ProxyHeader::Forwarded, "10.9.9.9", &[header]);
             assert_eq!(address, *expected, "{header}");
         }
+    }
+
+    #[test]
+    fn a_trace_is_joined_at_a_trusted_proxys_word_only() {
+        let mut server = ServerConfig {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..ServerConfig::default()
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_static("00-aa-bb-01"));
+        let mut extensions = Extensions::new();
+        let mut joined = |peer: &str, server: &ServerConfig| {
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
+            trace_parent(&extensions, &headers, server).map(|parent| parent.traceparent)
+        };
+        assert_eq!(joined("10.1.1.1", &server), Some("00-aa-bb-01"));
+        assert_eq!(joined("::ffff:10.1.1.1", &server), Some("00-aa-bb-01"));
+        assert_eq!(joined("192.0.2.1", &server), None);
+        server.trusted_proxies.clear();
+        assert_eq!(joined("10.1.1.1", &server), None);
+        assert_eq!(joined("127.0.0.1", &server), None);
     }
 
     #[test]

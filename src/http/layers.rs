@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::protocol::error::Reason;
 use crate::store::counted;
 use crate::telemetry::request_log::{Line, Unanswered, log};
+use crate::telemetry::traces::RequestSpan;
 
 /// Names a request, from the caller's side into the log and back.
 #[derive(Clone, Debug)]
@@ -37,27 +38,35 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
     request.extensions_mut().insert(address);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span = tracing::info_span!("request", id = %id);
+    let parent = client_address::trace_parent(request.extensions(), request.headers(), &app.config().server);
+    let trace = RequestSpan::begin(&id, method.as_str(), &route, parent);
+    let span = tracing::info_span!("request", id = %id, trace_id = trace.trace_id());
+    let metered = app.metrics().request(&route, method.as_str(), started);
     let unanswered = Unanswered {
         request_id: &id,
         method: method.as_str(),
         route: &route,
         started,
     };
-    let (mut response, queries) = counted(next.run(request)).instrument(span).await;
+    let answering = counted(app.metrics(), next.run(request)).instrument(span);
+    let (mut response, queries) = answering.instrument(trace.span()).await;
     unanswered.answered();
+    let status = response.status().as_u16();
     let note = response.extensions_mut().remove::<LogNote>().unwrap_or_default();
+    metered.answered(status, note.reason);
     log(&Line {
         request_id: &id,
+        trace_id: trace.trace_id(),
         method: method.as_str(),
         route: &route,
-        status: response.status().as_u16(),
+        status,
         client_id: note.client_id.as_ref(),
         reason: note.reason,
         duration: started.elapsed(),
         queries: queries.count,
         query_time: queries.time,
     });
+    trace.end(status, note.client_id.as_ref(), note.reason);
     complete_headers(&app, response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID.clone(), id);

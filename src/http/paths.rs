@@ -8,6 +8,8 @@ pub const TOKEN: &str = "/token";
 pub const USERINFO: &str = "/userinfo";
 /// RFC 7009.
 pub const REVOKE: &str = "/revoke";
+/// RFC 7662.
+pub const INTROSPECT: &str = "/introspect";
 /// RFC 7517.
 pub const JWKS: &str = "/.well-known/jwks.json";
 /// OpenID Connect Discovery §4.
@@ -36,6 +38,8 @@ pub const STATIC: &str = "/static/{name}";
 pub const HEALTH: &str = "/healthz";
 /// The process can do its work.
 pub const READY: &str = "/readyz";
+/// What Prometheus scrapes, on the metrics listener only.
+pub const METRICS: &str = "/metrics";
 
 /// A path with its one parameter filled in.
 pub fn fill(path: &str, value: &str) -> String {

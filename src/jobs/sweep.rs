@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::store::StoreError;
+use crate::store::{StoreError, counted_in_job};
 
 /// Between two batches, so that writers who wait get their turn.
 const BREATH: Duration = Duration::from_millis(20);
@@ -26,13 +26,19 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Sweeps everything that has expired by now. Returns how many rows went.
 pub async fn once(app: &App) -> Result<u64, StoreError> {
+    counted_in_job(app.metrics(), sweep(app)).await
+}
+
+async fn sweep(app: &App) -> Result<u64, StoreError> {
     let now = app.clock().now();
     let batch = i64::from(app.config().sweep.batch);
+    let remembered = now.plus(-app.config().audit.retention.as_secs());
     let mut rows = app.store().delete_gone_keys(now).await?;
     loop {
         let swept = app.store().sweep(now, batch).await?;
-        rows += swept.rows;
-        if !swept.more {
+        let events = app.store().sweep_audit_events(remembered, batch).await?;
+        rows += swept.rows + events.rows;
+        if !swept.more && !events.more {
             return Ok(rows);
         }
         tokio::time::sleep(BREATH).await;

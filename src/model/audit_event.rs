@@ -1,5 +1,6 @@
 //! Security events, as the audit trail keeps them. Never a secret, a token or a password; people and clients by their ids.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
@@ -80,8 +81,24 @@ wire_enum! {
     }
 }
 
+impl AuditKind {
+    /// Whether equal events that happen within a moment are one event with a count: what anybody, or any machine, can make
+    /// happen as often as they like.
+    pub const fn is_counted(self) -> bool {
+        matches!(
+            self,
+            Self::SignInFailed | Self::ClientAuthFailed | Self::Throttled | Self::TokensIssued
+        )
+    }
+
+    /// Whether strangers can make it happen, so that its rows are rationed.
+    pub const fn is_open_to_strangers(self) -> bool {
+        matches!(self, Self::SignInFailed | Self::ClientAuthFailed | Self::Throttled)
+    }
+}
+
 /// Who did it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// Nobody who proved to be anyone.
     Nobody,
@@ -93,6 +110,29 @@ pub enum Actor {
     Operator(String),
     /// The server itself.
     System,
+}
+
+impl Actor {
+    /// What kind of actor, as it is stored.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator(_) => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// Which one: a `sub`, a `client_id`, the name of an account.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Nobody | Self::System => None,
+            Self::User(user) => Some(user.to_string()),
+            Self::Client(client) => Some(client.to_string()),
+            Self::Operator(name) => Some(name.clone()),
+        }
+    }
 }
 
 /// One event.
@@ -116,6 +156,51 @@ pub struct AuditEvent {
     pub reason: Option<Reason>,
     /// The request, as in the log.
     pub request_id: Option<String>,
+    /// How often it happened: more than once for those that [`AuditKind::is_counted`], which then tell of the first time.
+    pub count: u64,
+    /// What else there is to say.
+    pub detail: Map<String, Value>,
+}
+
+/// An event under the key that it is stored by. The key is drawn once, so that an event whose storing had no answer can be
+/// stored again and is there once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditRecord {
+    /// Its key.
+    pub id: AuditEventId,
+    /// The event.
+    pub event: AuditEvent,
+}
+
+/// An event as it was stored. Its words are text, since another version may have written words that this one does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditEntry {
+    /// Its place in the trail: rises in the order in which events became visible, on all nodes together.
+    pub seq: i64,
+    /// Its key.
+    pub id: AuditEventId,
+    /// When.
+    pub at: Timestamp,
+    /// What: an [`AuditKind`].
+    pub kind: String,
+    /// Who did it: [`Actor::kind`].
+    pub actor_kind: String,
+    /// Who did it: [`Actor::id`].
+    pub actor_id: Option<String>,
+    /// The person whom it concerns.
+    pub subject: Option<UserId>,
+    /// The client that it concerns.
+    pub client_id: Option<String>,
+    /// The grant that it concerns.
+    pub grant_id: Option<GrantId>,
+    /// From where.
+    pub address: Option<String>,
+    /// Why, in the words of [`Reason::as_str`].
+    pub reason: Option<String>,
+    /// The request, as in the log.
+    pub request_id: Option<String>,
+    /// How often.
+    pub count: i64,
     /// What else there is to say.
     pub detail: Map<String, Value>,
 }
@@ -133,6 +218,7 @@ impl AuditEvent {
             address: None,
             reason: None,
             request_id: None,
+            count: 1,
             detail: Map::new(),
         }
     }
@@ -178,5 +264,41 @@ impl AuditEvent {
     pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.detail.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Whether `other` is the same but for its moment and its request.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.likeness() == other.likeness() && self.detail == other.detail
+    }
+
+    /// Equal for events that are alike.
+    pub fn likeness_hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.likeness().hash(&mut hasher);
+        self.detail.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[expect(clippy::type_complexity, reason = "the fields, to compare them")]
+    fn likeness(
+        &self,
+    ) -> (
+        AuditKind,
+        &Actor,
+        Option<UserId>,
+        Option<&ClientId>,
+        Option<GrantId>,
+        Option<IpAddr>,
+        Option<Reason>,
+    ) {
+        (
+            self.kind,
+            &self.actor,
+            self.subject,
+            self.client_id.as_ref(),
+            self.grant_id,
+            self.address,
+            self.reason,
+        )
     }
 }

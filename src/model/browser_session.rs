@@ -1,5 +1,7 @@
 //! A sign-in in one browser.
 
+use std::net::IpAddr;
+
 use super::row_id;
 use super::user::UserId;
 use crate::time::Timestamp;
@@ -30,6 +32,8 @@ pub struct BrowserSession {
     pub ended_at: Option<Timestamp>,
     /// The browser as it named itself, cut to a sane length.
     pub user_agent: Option<String>,
+    /// Where it was last used.
+    pub address: Option<IpAddr>,
 }
 
 impl BrowserSession {

@@ -50,6 +50,9 @@ pub struct ClientMetadata {
     /// `aud` of tokens that no API owns; the issuer unless set.
     #[serde(default)]
     pub default_audience: Option<String>,
+    /// The audiences whose resource server this client is: it may look up the tokens for them (RFC 7662 §2.1).
+    #[serde(default)]
+    pub resource_server_for: Vec<String>,
     /// PKCE on authorization requests.
     #[serde(default)]
     pub pkce: PkcePolicy,

@@ -73,6 +73,8 @@ pub enum EndReason {
     SignedOut,
     /// The account was disabled or its password changed.
     Account,
+    /// The person took back what they had allowed.
+    Withdrawn,
 }
 
 impl EndReason {
@@ -84,12 +86,19 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::SignedOut => "signed_out",
             Self::Account => "account",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
     /// The reason behind a stored text. What a newer version wrote still means that the grant has ended.
     pub fn from_stored(text: &str) -> Self {
-        let all = [Self::CodeReplay, Self::RefreshReplay, Self::SignedOut, Self::Account];
+        let all = [
+            Self::CodeReplay,
+            Self::RefreshReplay,
+            Self::SignedOut,
+            Self::Account,
+            Self::Withdrawn,
+        ];
         all.into_iter()
             .find(|reason| reason.as_str() == text)
             .unwrap_or(Self::Revoked)

@@ -12,6 +12,7 @@ pub mod grant;
 pub mod interaction;
 pub mod refresh_token;
 pub mod signing_key;
+pub mod throttle;
 pub mod user;
 
 /// Declares a UUIDv7 row key as its own type, so that two kinds of row cannot be mixed up.

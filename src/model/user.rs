@@ -78,6 +78,7 @@ pub enum UsernameError {
 
 /// Names that a person could mistake for the system, or that are paths.
 const RESERVED: &[&str] = &[
+    "admin",
     "root",
     "administrator",
     "system",

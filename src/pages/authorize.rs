@@ -76,7 +76,14 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     if let Some(location) = elsewhere {
         return respond::see_other(&location);
     }
-    let signed_in = sessions::current(&app, cx.browser.signed_in(), Some(&request.client_id), cx.now).await;
+    let signed_in = sessions::current(
+        &app,
+        cx.browser.signed_in(),
+        Some(&request.client_id),
+        &cx.caller,
+        cx.now,
+    )
+    .await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(error) => return tell(&cx, &callback, &request.client_id, error),

@@ -83,7 +83,7 @@ impl PageCx {
 
     /// Who is signed in, if that counts.
     pub async fn signed_in(&self) -> Result<Option<SignedIn>, Response> {
-        let current = sessions::current(&self.app, self.browser.signed_in(), None, self.now).await;
+        let current = sessions::current(&self.app, self.browser.signed_in(), None, &self.caller, self.now).await;
         current.map_err(|error| self.error(error))
     }
 

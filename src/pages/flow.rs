@@ -197,7 +197,7 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
     else {
         return Err(unknown());
     };
-    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), cx.now)
+    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now)
         .await
         .map_err(|error| cx.error(error))?;
     Ok(Waiting {

@@ -67,7 +67,7 @@ async fn signed_in(cx: &mut PageCx, mut waiting: Waiting, session: BrowserSessio
         return Ok(flow::already_answered(cx));
     }
     let client_id = &waiting.interaction.request.client_id;
-    let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), cx.now).await?;
+    let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), &cx.caller, cx.now).await?;
     Ok(flow::go_on(cx, &waiting.journey(), now_signed_in.as_ref()).await)
 }
 

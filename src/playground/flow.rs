@@ -21,6 +21,7 @@ pub(super) struct Metadata {
     pub userinfo_endpoint: String,
     pub revocation_endpoint: String,
     pub jwks_uri: String,
+    pub device_authorization_endpoint: Option<String>,
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
 }
@@ -51,6 +52,7 @@ impl Metadata {
         ];
         if let Some(elsewhere) = endpoints
             .into_iter()
+            .chain(&metadata.device_authorization_endpoint)
             .find(|endpoint| home.is_none() || origin_of(endpoint) != home)
         {
             return Err(Refusal::Metadata(format!(

@@ -27,6 +27,8 @@ const PARAMETERS: &[(&str, &str)] = &[
         "The secret behind the code challenge: proof that the same client asks.",
     ),
     ("refresh_token", "Fetches new tokens later. Each use replaces it."),
+    ("device_code", "What the device keeps to itself, and asks with."),
+    ("user_code", "What the person types, or scans with the link."),
     ("token", "The token to revoke."),
     ("token_type_hint", "Which kind of token it is, to find it sooner."),
 ];

@@ -14,6 +14,7 @@ use crate::crypto::digest::sha256;
 use crate::outbound::Outbound;
 use crate::time::Clock;
 
+mod device;
 mod exchange;
 mod flow;
 mod glossary;
@@ -44,7 +45,7 @@ pub struct PlaygroundConfig {
     pub client_secret: String,
     /// What to ask for, such as `openid profile email offline_access`.
     pub scope: String,
-    /// The client of a device login. Nothing is shown for it yet.
+    /// The client of a device login, if there is one: public, with `openid profile offline_access`.
     pub device_client_id: Option<String>,
     /// Decides when tokens and runs end.
     pub clock: Clock,
@@ -151,7 +152,7 @@ fn sample_config() -> PlaygroundConfig {
         client_id: "web".to_owned(),
         client_secret: "secret".to_owned(),
         scope: "openid profile email offline_access".to_owned(),
-        device_client_id: None,
+        device_client_id: Some("device".to_owned()),
         clock: Clock::fixed(crate::time::Timestamp::new(1_800_000_000)),
     }
 }

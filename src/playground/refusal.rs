@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     Declined { error: String, description: Option<String> },
     /// A form that this site did not send.
     ForeignForm,
+    /// The metadata name no device authorization endpoint.
+    NoDeviceLogin,
     /// No finished sign-in in this browser.
     NoResult,
     /// No such page.
@@ -44,6 +46,7 @@ impl Refusal {
             Self::WrongIssuer { .. } => "wrong_issuer",
             Self::Declined { .. } => "declined",
             Self::ForeignForm => "foreign_form",
+            Self::NoDeviceLogin => "no_device_login",
             Self::NoResult => "no_result",
             Self::NotFound => "not_found",
         }
@@ -57,7 +60,7 @@ impl Refusal {
                 400
             }
             Self::ForeignForm => 403,
-            Self::NoResult | Self::NotFound => 404,
+            Self::NoResult | Self::NoDeviceLogin | Self::NotFound => 404,
             Self::Discovery(_) | Self::DiscoveryStatus(_) | Self::Metadata(_) => 502,
         }
     }
@@ -74,6 +77,7 @@ impl Refusal {
             Self::Declined { error, .. } if error == "access_denied" => "Access was denied",
             Self::Declined { .. } => "The server said no",
             Self::ForeignForm => "This form came from another site",
+            Self::NoDeviceLogin => "No device login here",
             Self::NoResult => "Nothing to show yet",
             Self::NotFound => "No such page",
         }
@@ -107,6 +111,7 @@ impl Refusal {
             }
             Self::AlreadyUsed => "A code works once, and so does its state. What it brought is still here.",
             Self::ForeignForm => "Only the buttons of this site can do that. Nothing was done.",
+            Self::NoDeviceLogin => "The server's metadata name no device_authorization_endpoint.",
             Self::NoResult => {
                 "There is no finished sign-in in this browser. Results are kept in memory for 30 minutes, and only \
                  while the playground runs."
@@ -178,6 +183,7 @@ mod tests {
             declined("access_denied"),
             declined("something_new"),
             Refusal::ForeignForm,
+            Refusal::NoDeviceLogin,
             Refusal::NoResult,
             Refusal::NotFound,
         ];

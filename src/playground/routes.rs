@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFRESH, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use url::form_urlencoded;
 
 use super::exchange::field;
-use super::flow::{Answer, Attempt, Callback, Secrets};
+use super::flow::{Answer, Attempt, Callback, Metadata, Secrets};
 use super::refusal::Refusal;
 use super::runs::Run;
 use super::steps::{MachineOutcome, Outcome, RelyingParty};
@@ -31,6 +31,8 @@ pub(super) fn router(playground: Arc<Playground>) -> Router {
         .route("/refresh", post(refresh))
         .route("/revoke", post(revoke))
         .route("/machine", post(machine))
+        .route("/device", get(device).post(start_device))
+        .route("/device/qr.svg", get(device_qr))
         .route(
             &playground.assets.stylesheet_href,
             get(|| asset("text/css; charset=utf-8", STYLESHEET)),
@@ -124,6 +126,58 @@ async fn machine(State(playground): Shared, headers: HeaderMap) -> Response {
     }
 }
 
+/// Starts a device login; the page that follows shows what became of it.
+async fn start_device(State(playground): Shared, headers: HeaderMap) -> Response {
+    let Some(client_id) = &playground.config.device_client_id else {
+        return problem(&playground, &Refusal::NotFound);
+    };
+    match playground.relying_party().start_device(client_id).await {
+        Ok(login) => {
+            let redirect = Redirect::to("/device").into_response();
+            playground.keep(&headers, redirect, |run| run.device = Some(login))
+        }
+        Err(refusal) => problem(&playground, &refusal),
+    }
+}
+
+/// Shows the device login. While it waits, each look asks the server, no faster than it allows, and the browser is told
+/// when to look again.
+async fn device(State(playground): Shared, headers: HeaderMap) -> Response {
+    let now = playground.config.clock.now();
+    let claim = |run: &mut Run| {
+        let login = run.device.as_mut()?;
+        Some((login.claim_poll(now), login.clone()))
+    };
+    let Some((due, mut login)) = playground.with_run(&headers, claim).flatten() else {
+        return problem(&playground, &Refusal::NoResult);
+    };
+    if let (true, Some(client_id)) = (due, &playground.config.device_client_id) {
+        login = playground.relying_party().poll_device(client_id, login).await;
+        playground.with_run(&headers, |run| {
+            if run.device.as_ref().is_some_and(|known| known.is(&login)) {
+                run.device = Some(login.clone());
+            }
+        });
+    }
+    let again = login.look_again(now);
+    let frame = playground.frame();
+    let mut response = page(StatusCode::OK, &view::DevicePage { frame, login });
+    if let Some(seconds) = again {
+        response.headers_mut().insert(REFRESH, seconds.into());
+    }
+    response
+}
+
+async fn device_qr(State(playground): Shared, headers: HeaderMap) -> Response {
+    let image = playground
+        .with_run(&headers, |run| run.device.as_ref()?.qr_code())
+        .flatten();
+    match image {
+        Some(image) => ([(CONTENT_TYPE, "image/svg+xml")], image).into_response(),
+        None => problem(&playground, &Refusal::NoResult),
+    }
+}
+
 async fn not_found(State(playground): Shared) -> Response {
     problem(&playground, &Refusal::NotFound)
 }
@@ -212,8 +266,17 @@ impl Playground {
                 .as_ref()
                 .map(|client| curl(&attempt.metadata.token_endpoint, client)),
             machine,
+            device_curl: self.device_curl(&attempt.metadata),
         };
         page(StatusCode::OK, &view)
+    }
+
+    fn device_curl(&self, metadata: &Metadata) -> Option<String> {
+        let endpoint = metadata.device_authorization_endpoint.as_ref()?;
+        let client_id = self.config.device_client_id.as_ref()?;
+        Some(format!(
+            "curl {endpoint} \\\n  -d client_id={client_id} \\\n  -d scope=openid"
+        ))
     }
 
     fn outcome(&self, headers: &HeaderMap) -> Option<Outcome> {
@@ -297,6 +360,8 @@ mod tests {
             ("GET", "/callback?code=c&state=s", 400, "Nobody here asked"),
             ("GET", "/callback?error=access_denied&state=s", 400, "Nobody here asked"),
             ("POST", "/machine", 404, "No such page"),
+            ("GET", "/device", 404, "Nothing to show yet"),
+            ("GET", "/device/qr.svg", 404, "Nothing to show yet"),
             ("POST", "/refresh", 404, "Nothing to show yet"),
         ];
         for (method, path, expected, text) in cases {
@@ -311,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn forms_of_other_sites_are_refused() {
-        for path in ["/start", "/refresh", "/revoke", "/machine"] {
+        for path in ["/start", "/refresh", "/revoke", "/machine", "/device"] {
             let (status, _, body) = answer("POST", path, "same-site").await;
             assert_eq!(status, 403, "{path}");
             assert!(body.contains("another site"));

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::device::DeviceLogin;
 use super::flow::{Attempt, Callback};
 use super::steps::{MachineOutcome, Outcome};
 use crate::crypto::random;
@@ -26,6 +27,8 @@ pub(super) struct Run {
     pub outcome: Option<Outcome>,
     /// The last token without a person.
     pub machine: Option<MachineOutcome>,
+    /// The last device login.
+    pub device: Option<DeviceLogin>,
 }
 
 impl Run {

@@ -199,7 +199,7 @@ impl RelyingParty<'_> {
         outcome
     }
 
-    fn context<'a>(&'a self, metadata: &'a Metadata, set: &'a TokenSet, jwks: Option<&'a Value>) -> Context<'a> {
+    pub fn context<'a>(&'a self, metadata: &'a Metadata, set: &'a TokenSet, jwks: Option<&'a Value>) -> Context<'a> {
         Context {
             issuer: &metadata.issuer,
             client_id: &self.config.client_id,
@@ -211,7 +211,7 @@ impl RelyingParty<'_> {
         }
     }
 
-    async fn keys(&self, metadata: &Metadata) -> Option<Value> {
+    pub async fn keys(&self, metadata: &Metadata) -> Option<Value> {
         let fetched = self
             .outbound
             .get_json(&metadata.jwks_uri)

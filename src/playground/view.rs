@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::device::{DeviceLogin, Started, State};
 use super::exchange::field;
 use super::inspect::{self, Claim, Decoded, Finding, Inspection, Verdict};
 use super::refusal::Refusal;
@@ -37,6 +38,8 @@ pub(super) struct Start<'a> {
     /// A shell command that fetches a token without a person.
     pub curl: Option<String>,
     pub machine: Option<MachineOutcome>,
+    /// A shell command that starts a device login.
+    pub device_curl: Option<String>,
 }
 
 /// One sign-in, step by step.
@@ -144,6 +147,53 @@ fn decoded(inspection: Option<&Inspection>) -> Option<&Decoded> {
     }
 }
 
+/// A device login.
+#[derive(Template)]
+#[template(path = "playground/device.html")]
+pub(super) struct DevicePage<'a> {
+    pub frame: Frame<'a>,
+    pub login: DeviceLogin,
+}
+
+impl DevicePage<'_> {
+    /// The code to show, while it is of use.
+    fn waiting(&self) -> Option<&Started> {
+        let started = self.login.started.as_ref();
+        started.filter(|_| self.login.state == State::Waiting)
+    }
+
+    fn heading(&self) -> &'static str {
+        match self.login.state {
+            State::Waiting => "The device waits for you",
+            State::Done => "The device is signed in",
+            State::Denied => "The device was refused",
+            State::Expired => "The code has expired",
+            State::Failed => "The server said no",
+        }
+    }
+
+    fn lead(&self) -> &'static str {
+        match self.login.state {
+            State::Waiting => "Scan this with a telephone, or open the link here, and confirm the code.",
+            State::Done => "You confirmed the code, and the device fetched its tokens. They are below.",
+            State::Denied => "You said no. The device learns just that, and stops asking.",
+            State::Expired => "Nobody confirmed the code in time. A device would show a new one.",
+            State::Failed => "The answers below say why.",
+        }
+    }
+
+    fn inspections(&self) -> Vec<(&'static str, &Inspection)> {
+        let named = [
+            ("ID token", &self.login.id_token),
+            ("access token", &self.login.access_token),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(title, inspection)| Some((title, inspection.as_ref()?)))
+            .collect()
+    }
+}
+
 /// Why it cannot go on.
 #[derive(Template)]
 #[template(path = "playground/problem.html")]
@@ -156,6 +206,7 @@ pub(super) struct Problem<'a> {
 mod tests {
     use super::*;
     use crate::outbound::OutboundError;
+    use crate::playground::device::sample_login;
     use crate::playground::exchange::answer;
     use crate::playground::flow::{Secrets, TokenSet, sample_attempt};
     use crate::playground::inspect;
@@ -218,6 +269,27 @@ mod tests {
         });
         assert!(html.contains("invalid_grant") && html.contains("The code was refused"));
         assert!(!html.contains("step-userinfo") && !html.contains("id=\"revoke\""));
+    }
+
+    #[test]
+    fn a_device_login_shows_its_code_only_while_it_waits() {
+        let (assets, config) = (Assets::new(), sample_config());
+        for (state, shows_code) in [
+            (State::Waiting, true),
+            (State::Done, false),
+            (State::Denied, false),
+            (State::Expired, false),
+            (State::Failed, false),
+        ] {
+            let mut login = sample_login(config.clock.now());
+            login.state = state;
+            login.poll = Some(answer(Ok((200, MARKUP))));
+            login.access_token = Some(Inspection::Opaque);
+            let frame = Frame::new(&assets, &config);
+            let html = DevicePage { frame, login }.render().unwrap();
+            assert_eq!(html.contains("WDJB-MJHT"), shows_code, "{state:?}");
+            assert_eq!((html.matches("<h1").count(), html.contains("<svg")), (1, false));
+        }
     }
 
     #[test]

@@ -13,3 +13,8 @@ wire_enum! {
         None = "none",
     }
 }
+
+impl ClientAuthMethod {
+    /// Those that prove something: what introspection takes (RFC 7662 §2.1).
+    pub const CONFIDENTIAL: &'static [Self] = &[Self::ClientSecretBasic, Self::ClientSecretPost];
+}

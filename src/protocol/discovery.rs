@@ -23,6 +23,8 @@ pub struct Endpoints {
     pub userinfo: String,
     /// RFC 7009.
     pub revocation: String,
+    /// RFC 7662.
+    pub introspection: String,
     /// RFC 7517.
     pub jwks: String,
 }
@@ -39,6 +41,7 @@ pub struct Metadata {
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
     pub revocation_endpoint: String,
+    pub introspection_endpoint: String,
     pub jwks_uri: String,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
@@ -48,6 +51,7 @@ pub struct Metadata {
     pub id_token_signing_alg_values_supported: &'static [SigningAlg],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
     pub acr_values_supported: &'static [&'static str],
@@ -89,6 +93,7 @@ impl Metadata {
             token_endpoint: endpoints.token,
             userinfo_endpoint: endpoints.userinfo,
             revocation_endpoint: endpoints.revocation,
+            introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
@@ -98,6 +103,7 @@ impl Metadata {
             id_token_signing_alg_values_supported: SigningAlg::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
             acr_values_supported: ACR_VALUES,

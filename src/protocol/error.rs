@@ -4,7 +4,7 @@
 use super::wire_enum;
 
 wire_enum! {
-    /// The registered error codes, and nothing else reaches a client.
+    /// The registered error codes and one more: nothing else reaches a client.
     ErrorCode {
         /// RFC 6749 §5.2.
         InvalidRequest = "invalid_request",
@@ -44,6 +44,9 @@ wire_enum! {
         InvalidToken = "invalid_token",
         /// RFC 6750 §3.1.
         InsufficientScope = "insufficient_scope",
+        /// None is registered for RFC 6585 §4, and `slow_down` and `temporarily_unavailable` mean something else: this is what
+        /// that status is called there.
+        TooManyRequests = "too_many_requests",
     }
 }
 
@@ -53,6 +56,7 @@ impl ErrorCode {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
+            Self::TooManyRequests => 429,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,
@@ -81,6 +85,7 @@ impl ErrorCode {
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
             Self::InvalidToken => "The access token is invalid, expired or revoked.",
             Self::InsufficientScope => "The access token lacks the scope that this resource needs.",
+            Self::TooManyRequests => "Too many attempts. Try again after the time that Retry-After tells.",
         }
     }
 }
@@ -131,6 +136,7 @@ reasons! {
     ClientSecretMissing => InvalidClient, "client must authenticate";
     ClientSecretUnexpected => InvalidClient, "public client sent a secret";
     ClientAuthMethodWrong => InvalidClient, "client is not registered for this authentication method";
+    IntrospectionByPublicClient => InvalidClient, "a public client may not introspect";
     AuthorizationHeaderMalformed => InvalidClient, "Authorization header is malformed";
     ClientAuthRepeated => InvalidRequest, "more than one client authentication was sent";
     ClientIdMismatch => InvalidRequest, "client_id differs from the authenticated client";
@@ -202,6 +208,12 @@ reasons! {
     AccessTokenRevoked => InvalidToken, "access token was revoked";
     AccessTokenGrantEnded => InvalidToken, "the grant behind the access token has ended";
     AccessTokenWithoutOpenid => InsufficientScope, "access token lacks the scope openid";
+    // too many of something
+    SignInThrottled => TooManyRequests, "too many wrong passwords for the account or from the address";
+    UserCodeThrottled => TooManyRequests, "too many wrong user codes";
+    ClientAuthThrottled => TooManyRequests, "too many failed authentications as the client or from the address";
+    ClientThrottled => TooManyRequests, "too many requests of the client";
+    AddressThrottled => TooManyRequests, "too many requests from the address";
     // the server's own troubles
     StoreUnavailable => TemporarilyUnavailable, "the database cannot be reached";
     Busy => TemporarilyUnavailable, "too much work is queued";
@@ -215,9 +227,20 @@ pub struct OAuthError {
     pub code: ErrorCode,
     /// Why, for the log.
     pub reason: Reason,
+    /// After how many seconds to try again, where that is known (`Retry-After`, RFC 9110 §10.2.3).
+    pub retry_after: Option<i64>,
 }
 
 impl OAuthError {
+    /// A refusal for `reason` that ends after `seconds`.
+    pub const fn until(reason: Reason, seconds: i64) -> Self {
+        Self {
+            code: reason.code(),
+            reason,
+            retry_after: Some(seconds),
+        }
+    }
+
     /// The HTTP status of the answer: that of the code, save for a body that was not read (RFC 9110 §15.5.9, §15.5.14).
     pub const fn status(self) -> u16 {
         match self.reason {
@@ -233,6 +256,7 @@ impl From<Reason> for OAuthError {
         Self {
             code: reason.code(),
             reason,
+            retry_after: None,
         }
     }
 }

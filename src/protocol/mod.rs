@@ -3,6 +3,7 @@
 pub mod claims_request;
 pub mod client_auth_method;
 pub mod discovery;
+pub mod display_text;
 pub mod error;
 pub mod grant_type;
 pub mod ids;

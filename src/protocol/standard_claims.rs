@@ -3,6 +3,46 @@
 use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
+use super::wire_enum;
+
+wire_enum! {
+    /// The standard claims that say something about a person. The two that vouch for another claim (`email_verified`,
+    /// `phone_number_verified`) and `updated_at` are the server's to say.
+    ClaimName {
+        /// Full name.
+        Name = "name",
+        /// Given name.
+        GivenName = "given_name",
+        /// Family name.
+        FamilyName = "family_name",
+        /// Middle name.
+        MiddleName = "middle_name",
+        /// Casual name.
+        Nickname = "nickname",
+        /// Name by which the person wishes to be called.
+        PreferredUsername = "preferred_username",
+        /// Profile page.
+        Profile = "profile",
+        /// Profile picture.
+        Picture = "picture",
+        /// Web page or blog.
+        Website = "website",
+        /// Gender.
+        Gender = "gender",
+        /// Date of birth.
+        Birthdate = "birthdate",
+        /// Time zone.
+        Zoneinfo = "zoneinfo",
+        /// Language.
+        Locale = "locale",
+        /// E-mail address.
+        Email = "email",
+        /// Telephone number.
+        PhoneNumber = "phone_number",
+        /// Postal address, with all its members.
+        Address = "address",
+    }
+}
 
 /// Everything about a person that OpenID Connect names. Absent members are left out of answers.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

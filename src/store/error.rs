@@ -41,7 +41,10 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::Corrupt("a column cannot be read")
             }
-            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection became free in time".into()),
+            sqlx::Error::PoolTimedOut => {
+                super::stats::pool_timed_out();
+                Self::Unavailable("no connection became free in time".into())
+            }
             sqlx::Error::PoolClosed => Self::Unavailable("the pool is closed".into()),
             sqlx::Error::Io(io) => Self::Unavailable(io.kind().to_string()),
             sqlx::Error::Tls(_) => Self::Unavailable("TLS failed".into()),

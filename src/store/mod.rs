@@ -6,16 +6,19 @@
 
 mod access_tokens;
 mod apis;
-
+mod audit;
 mod browser_sessions;
 mod catalog;
 mod clients;
 mod clock;
+mod consents;
 mod error;
 mod grants;
 mod interactions;
+mod introspection;
 mod migrate;
 mod patience;
+mod pools;
 mod postgres;
 mod refresh_tokens;
 mod rows;
@@ -23,6 +26,7 @@ mod signing_keys;
 mod sqlite;
 mod stats;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
@@ -32,18 +36,22 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
-pub use browser_sessions::SignedIn;
+pub use audit::AuditFilter;
+pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
+pub use consents::{AppOfUser, Withdrawal};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use interactions::InteractionWrite;
+pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::KeyWrite;
-pub use stats::{QueryStats, counted};
+pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
-pub use users::UserWrite;
+pub use throttles::{Limit, MAX_LIMITS, Reservation};
+pub use users::{PasswordChange, UserWrite};
 pub use web_sessions::{WebSessions, expiry_at};
 
 /// What a store method returns.
@@ -150,52 +158,56 @@ pub fn all_statements() -> Vec<&'static Statement> {
     [
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
+        audit::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
         clock::STATEMENTS,
+        consents::STATEMENTS,
         grants::STATEMENTS,
         interactions::STATEMENTS,
+        introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
+        throttles::STATEMENTS,
         users::STATEMENTS,
         web_sessions::STATEMENTS,
     ]
     .concat()
 }
 
-/// Picks a statement's text for a connection, and counts one round trip for the request's log line.
+/// Picks a statement's text for a connection, to be run at once: from here on it is counted and timed.
 trait Backend {
     fn text(&self, statement: &'static Statement) -> &'static str;
 }
 
 impl Backend for PgPool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for PgConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "postgresql");
         statement.postgres
     }
 }
 
 impl Backend for SqlitePool {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }
 
 impl Backend for SqliteConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::count();
+        stats::begin(statement, "sqlite");
         statement.sqlite
     }
 }

@@ -25,7 +25,7 @@ pub(super) use user_columns;
 macro_rules! session_columns {
     () => {
         "s.id AS session_id, s.user_id AS session_user_id, s.auth_time, s.acr, s.amr, s.created_at AS session_created_at, \
-         s.last_seen_at, s.expires_at AS session_expires_at, s.ended_at AS session_ended_at, s.user_agent"
+         s.last_seen_at, s.expires_at AS session_expires_at, s.ended_at AS session_ended_at, s.user_agent, s.address"
     };
 }
 pub(super) use session_columns;
@@ -79,6 +79,7 @@ pub(super) struct SessionRow {
     session_expires_at: i64,
     session_ended_at: Option<i64>,
     user_agent: Option<String>,
+    address: Option<String>,
 }
 
 impl From<SessionRow> for BrowserSession {
@@ -93,6 +94,8 @@ impl From<SessionRow> for BrowserSession {
             expires_at: Timestamp(row.session_expires_at),
             ended_at: row.session_ended_at.map(Timestamp),
             user_agent: row.user_agent,
+            // It decides nothing, so what cannot be read is merely not shown.
+            address: row.address.and_then(|address| address.parse().ok()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Deleting what has expired, in batches small enough that nobody waits for them.
 
-use super::{Backend as _, Result, Statement, Store, on, statements};
+use super::{Backend as _, Result, Statement, Store, on, statements, stats};
 use crate::time::Timestamp;
 
 /// A batch of one table: the key's name twice.
@@ -40,6 +40,7 @@ statements! {
             SELECT g.id FROM grants g WHERE g.expires_at <= $1
             AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
+    SWEEP_THROTTLES = sweep!("throttle", "key_digest", "tat_ms <= $1 * CAST(1000 AS BIGINT)");
 }
 
 /// In an order in which nothing that is still referred to goes first.
@@ -52,7 +53,14 @@ const ORDER: &[&Statement] = &[
     &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
+    &SWEEP_THROTTLES,
 ];
+
+/// The table that a sweep is about, as its text says.
+fn table(statement: &Statement) -> &'static str {
+    let rest = statement.sqlite.strip_prefix("DELETE FROM ").unwrap_or_default();
+    rest.split(' ').next().unwrap_or_default()
+}
 
 /// What one round of sweeping did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +84,7 @@ impl Store {
                     .await?
                     .rows_affected()
             })?;
+            stats::swept(table(statement), rows);
             swept.rows += rows;
             swept.more |= rows >= batch.unsigned_abs();
         }

@@ -2,10 +2,13 @@
 
 use sqlx::types::Json;
 
+use super::browser_sessions::END_OTHER_SESSIONS;
 use super::rows::{UserRow, user_columns};
 use super::{Backend as _, Result, Store, StoreError, in_transaction, on, statements};
+use crate::model::browser_session::BrowserSessionId;
 use crate::model::grant::EndReason;
 use crate::model::user::{PasswordHash, User, UserId, Username};
+use crate::protocol::standard_claims::StandardClaims;
 use crate::time::Timestamp;
 
 statements! {
@@ -17,19 +20,25 @@ statements! {
     SET_PASSWORD = "UPDATE users SET password_hash = $2 WHERE id = $1";
     // Only over the hash that was verified: a password changed in the meantime wins.
     REHASH_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    // Only over the hash that was verified: of two changes by those who knew the old password the second is refused.
+    CHANGE_PASSWORD = "UPDATE users SET password_hash = $3
+        WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL";
     DISABLE_USER = "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
     ENABLE_USER = "UPDATE users SET disabled_at = NULL WHERE id = $1";
+    // On Postgres the row is locked, as SQLite locks everything for its one writer.
+    READ_CLAIMS = "SELECT claims FROM users WHERE id = $1 FOR UPDATE", "SELECT claims FROM users WHERE id = $1";
     SET_CLAIMS = "UPDATE users SET claims = $2, updated_at = $3 WHERE id = $1";
-    END_SESSIONS_OF_USER = "UPDATE browser_session SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL";
+    DELETE_USER = "DELETE FROM users WHERE id = $1";
     END_GRANTS_OF_USER = "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
 }
 
-/// Ends every session and grant of a user, inside the transaction that is the reason for it.
+/// Ends every session of a user but `keep`, and every grant, inside the transaction that is the reason for it.
 macro_rules! end_everything {
-    ($tx:expr, $user:expr, $now:expr) => {
-        sqlx::query($tx.text(&END_SESSIONS_OF_USER))
+    ($tx:expr, $user:expr, $keep:expr, $now:expr) => {
+        sqlx::query($tx.text(&END_OTHER_SESSIONS))
             .bind($user.0)
             .bind($now.0)
+            .bind($keep.map(|id: BrowserSessionId| id.0))
             .execute(&mut *$tx)
             .await?;
         sqlx::query($tx.text(&END_GRANTS_OF_USER))
@@ -50,6 +59,15 @@ pub enum UserWrite {
     NotFound,
     /// The username belongs to someone.
     Taken,
+}
+
+/// What became of a change of password by its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// The new one counts.
+    Done,
+    /// The old one was no longer the one that was verified.
+    Outrun,
 }
 
 impl Store {
@@ -111,11 +129,37 @@ impl Store {
                 .bind(hash.0.as_str())
                 .execute(&mut *tx)
                 .await?;
-            end_everything!(tx, id, now);
+            end_everything!(tx, id, None, now);
             if set.rows_affected() == 1 {
                 UserWrite::Done
             } else {
                 UserWrite::NotFound
+            }
+        })
+    }
+
+    /// Replaces the password behind `verified`, and ends every grant of the user and every session but `keep`, the one that
+    /// asked for it. `Outrun`: the password was replaced, or the account disabled, since it was verified.
+    pub async fn change_password(
+        &self,
+        id: UserId,
+        (verified, new): (&PasswordHash, &PasswordHash),
+        keep: Option<BrowserSessionId>,
+        now: Timestamp,
+    ) -> Result<PasswordChange> {
+        in_transaction!(self, |tx| {
+            let changed = sqlx::query(tx.text(&CHANGE_PASSWORD))
+                .bind(id.0)
+                .bind(verified.0.as_str())
+                .bind(new.0.as_str())
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if changed == 1 {
+                end_everything!(tx, id, keep, now);
+                PasswordChange::Done
+            } else {
+                PasswordChange::Outrun
             }
         })
     }
@@ -143,8 +187,25 @@ impl Store {
                 .bind(now.0)
                 .execute(&mut *tx)
                 .await?;
-            end_everything!(tx, id, now);
+            end_everything!(tx, id, None, now);
             UserWrite::Done
+        })
+    }
+
+    /// Deletes an account with its sessions, consents and grants. Its tokens name a grant that is no more, and its id is never
+    /// given again.
+    pub async fn delete_user(&self, id: UserId) -> Result<UserWrite> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&DELETE_USER))
+                .bind(id.0)
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(if rows == 1 {
+            UserWrite::Done
+        } else {
+            UserWrite::NotFound
         })
     }
 
@@ -179,6 +240,34 @@ impl Store {
             UserWrite::Done
         } else {
             UserWrite::NotFound
+        })
+    }
+
+    /// Changes some of what clients may be told about a user; what others change at the same moment stays.
+    pub async fn edit_claims(
+        &self,
+        id: UserId,
+        edit: impl Fn(&mut StandardClaims),
+        now: Timestamp,
+    ) -> Result<UserWrite> {
+        in_transaction!(self, |tx| {
+            let found: Option<Json<StandardClaims>> = sqlx::query_scalar(tx.text(&READ_CLAIMS))
+                .bind(id.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+            match found {
+                None => UserWrite::NotFound,
+                Some(Json(mut claims)) => {
+                    edit(&mut claims);
+                    sqlx::query(tx.text(&SET_CLAIMS))
+                        .bind(id.0)
+                        .bind(Json(&claims))
+                        .bind(now.0)
+                        .execute(&mut *tx)
+                        .await?;
+                    UserWrite::Done
+                }
+            }
         })
     }
 }

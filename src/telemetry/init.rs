@@ -10,6 +10,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+use super::traces::{Traces, is_traced};
 use crate::config::{LogConfig, LogFormat};
 
 /// The log could not be set up.
@@ -35,6 +36,11 @@ pub enum InitError {
 /// Whatever the filter says, what libraries log below a bound never passes: sqlx writes statements, HTTP/2 its headers,
 /// sessions their ids. Only our own code is known to keep secrets to itself at every level.
 pub fn init(log: &LogConfig) -> Result<(), InitError> {
+    init_with_traces(log, None)
+}
+
+/// The same, with traces beside the log if they are wanted. The log's level does not change what is traced.
+pub fn init_with_traces(log: &LogConfig, traces: Option<&Traces>) -> Result<(), InitError> {
     let filter = parse_filter(&log.level)?.and(filter_fn(keeps_values_to_itself));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -45,6 +51,7 @@ pub fn init(log: &LogConfig) -> Result<(), InitError> {
     };
     tracing_subscriber::registry()
         .with(layer.with_filter(filter))
+        .with(traces.map(Traces::layer))
         .try_init()?;
     Ok(())
 }
@@ -68,6 +75,10 @@ fn parse_filter(level: &str) -> Result<EnvFilter, InitError> {
 }
 
 fn keeps_values_to_itself(metadata: &Metadata<'_>) -> bool {
+    // In a line of the log these would say again what it says.
+    if is_traced(metadata) {
+        return false;
+    }
     let root = metadata.target().split("::").next().unwrap_or_default();
     let most = match root {
         "portcullis" => Level::TRACE,

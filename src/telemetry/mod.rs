@@ -1,5 +1,7 @@
-//! What operators see: logs, one line for each request; the audit trail.
+//! What operators see: logs, one line for each request; the audit trail; metrics and traces.
 
 pub mod audit;
 pub mod init;
+pub mod metrics;
 pub mod request_log;
+pub mod traces;

@@ -11,6 +11,8 @@ use crate::protocol::ids::ClientId;
 pub struct Line<'a> {
     /// Names the request.
     pub request_id: &'a str,
+    /// Names the trace, if requests are traced.
+    pub trace_id: Option<&'a str>,
     /// HTTP method.
     pub method: &'a str,
     /// The pattern that matched, not the path.
@@ -31,14 +33,11 @@ pub struct Line<'a> {
 
 /// Writes the line.
 pub fn log(line: &Line<'_>) {
-    let outcome = match line.status {
-        100..=399 => "ok",
-        400..=499 => "refused",
-        _ => "failed",
-    };
+    let outcome = outcome(line.status);
     tracing::info!(
         target: "portcullis::request",
         request_id = line.request_id,
+        trace_id = line.trace_id,
         method = line.method,
         route = line.route,
         status = line.status,
@@ -53,6 +52,15 @@ pub fn log(line: &Line<'_>) {
         line.route,
         line.status,
     );
+}
+
+/// How a request ended that was answered with this status: `ok`, `refused` for the caller's doing, `failed` for ours.
+pub fn outcome(status: u16) -> &'static str {
+    match status {
+        100..=399 => "ok",
+        400..=499 => "refused",
+        _ => "failed",
+    }
 }
 
 /// Writes the line of a request whose caller hung up before it was answered, when dropped before [`Self::answered`].

@@ -35,9 +35,18 @@ pub enum Subject<'a> {
 /// `aud`: one string where there is one (RFC 7519 §4.1.3).
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Audience<'a> {
+pub(super) enum Audience<'a> {
     One(&'a str),
     Many(&'a [String]),
+}
+
+impl<'a> Audience<'a> {
+    pub(super) fn of(audience: &'a [String]) -> Self {
+        match audience {
+            [one] => Self::One(one),
+            many => Self::Many(many),
+        }
+    }
 }
 
 /// RFC 9068 §2.2, and `sid` and `grant_id`, by which this server knows its own tokens' standing.
@@ -92,10 +101,7 @@ impl Mint<'_> {
         let claims = Claims {
             iss: self.issuer,
             sub: &subject,
-            aud: match self.target.audience.as_slice() {
-                [one] => Audience::One(one),
-                many => Audience::Many(many),
-            },
+            aud: Audience::of(&self.target.audience),
             exp: self.expires_at.0,
             iat: self.now.0,
             jti,

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::crypto::jwt::{self, Expected, JwtError, LEEWAY_SECONDS};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::access_token::AccessToken;
 use crate::model::digest::TokenDigest;
 use crate::model::grant::GrantId;
 use crate::protocol::error::{OAuthError, Reason};
@@ -31,6 +32,8 @@ pub struct GenuineAccessToken {
     pub audience: Vec<String>,
     /// `scope`.
     pub scope: Scope,
+    /// `iat`.
+    pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
 }
@@ -54,6 +57,16 @@ pub async fn access_token(
     if let Some(opaque) = OpaqueToken::parse(Kind::Access, token) {
         return opaque_access_token(app, &opaque.digest(), now).await;
     }
+    jwt_access_token(app, catalog, token, now)
+}
+
+/// Reads an access token that is a JWT. Needs no database: what it rests on is not looked at.
+pub fn jwt_access_token(
+    app: &App,
+    catalog: &Catalog,
+    token: &str,
+    now: Timestamp,
+) -> Result<GenuineAccessToken, OAuthError> {
     let ring = app.key_ring(catalog)?;
     let expected = Expected {
         typ: &[access::TYP],
@@ -79,15 +92,22 @@ async fn opaque_access_token(
     if stored.expires_at <= now {
         return Err(Reason::AccessTokenInvalid.into());
     }
-    Ok(GenuineAccessToken {
-        handle: Handle::Opaque(stored.digest),
-        grant_id: stored.grant_id,
-        client_id: stored.client_id,
-        subject: stored.content.subject,
-        audience: stored.content.audience,
-        scope: stored.content.scope,
-        expires_at: stored.expires_at,
-    })
+    Ok(stored.into())
+}
+
+impl From<AccessToken> for GenuineAccessToken {
+    fn from(stored: AccessToken) -> Self {
+        Self {
+            handle: Handle::Opaque(stored.digest),
+            grant_id: stored.grant_id,
+            client_id: stored.client_id,
+            subject: stored.content.subject,
+            audience: stored.content.audience,
+            scope: stored.content.scope,
+            issued_at: stored.created_at,
+            expires_at: stored.expires_at,
+        }
+    }
 }
 
 fn from_claims(claims: &Map<String, Value>) -> Option<GenuineAccessToken> {
@@ -107,6 +127,7 @@ fn from_claims(claims: &Map<String, Value>) -> Option<GenuineAccessToken> {
         subject: text("sub")?.to_owned(),
         audience,
         scope: Scope::try_from(text("scope").unwrap_or_default().to_owned()).ok()?,
+        issued_at: Timestamp(claims.get("iat")?.as_i64()?),
         expires_at: Timestamp(claims.get("exp")?.as_i64()?),
     })
 }

@@ -13,6 +13,7 @@ const TIERS: &[&[&str]] = &[
     &["crypto", "outbound", "telemetry"],
     &["store"],
     &["app"],
+    &["limits"],
     &["client_auth", "tokens", "grants", "authorize", "accounts"],
     &["http", "endpoints", "pages"],
     &["router", "jobs", "playground", "cli", "manual"],

@@ -111,6 +111,7 @@ both_stores! {
             expires_at: now.plus(600),
             ended_at: None,
             user_agent: None,
+            address: None,
         };
         let new = portcullis::model::user::PasswordHash("$argon2id$another".to_owned());
         server.store().set_password(alice.id, &new, now).await.unwrap();

@@ -15,6 +15,7 @@
 
 mod architecture;
 mod audiences;
+mod audit;
 mod conformance_shape;
 mod openidconnect_client;
 mod query_budget;
@@ -25,3 +26,5 @@ mod smoke;
 mod store;
 mod support;
 mod sweeping;
+mod tls;
+mod token_command;

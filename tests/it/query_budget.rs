@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use portcullis::client_auth::Presented;
 use portcullis::endpoints::token;
 use portcullis::http::extract::client_form::ClientForm;
+use portcullis::model::api::AccessTokenFormat;
 use portcullis::model::caller::Caller;
 use portcullis::protocol::params::Params;
 use portcullis::store::counted;
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use crate::support::{ClientSpec, TestClient, TestDb, TestServer, Tokens};
+use crate::support::{ClientSpec, TestClient, TestDb, TestServer, Tokens, api};
 
 /// What went over the wire since the last look.
 #[derive(Clone, Debug, Default)]
@@ -176,6 +177,23 @@ async fn sqlite_answers_warm_client_credentials_without_a_query() {
     assert_eq!(queries_of_client_credentials(&server, &service).await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_an_introspection_with_two_reads() {
+    let Some((server, wire)) = tapped().await else { return };
+    let settings = api("https://api.example", &["api:read"], AccessTokenFormat::Opaque);
+    server.add_api("https://api.example", settings).await;
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    for scope in ["openid", "openid api:read"] {
+        let token = server.code_flow(&client, scope).await.access;
+        server.introspect(&client, &token).await.expect(200);
+        wire.take();
+        let answer = server.introspect(&client, &token).await.expect(200);
+        assert_eq!(answer.json()["active"], true);
+        let traffic = wire.take();
+        assert_eq!(traffic.round_trips, 2, "{scope}: {traffic:#?}");
+    }
+}
+
 /// Straight to the endpoint: the log layer in front of it counts for itself.
 async fn queries_of_client_credentials(server: &TestServer, client: &TestClient) -> u32 {
     let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
@@ -187,7 +205,7 @@ async fn queries_of_client_credentials(server: &TestServer, client: &TestClient)
         presented,
         caller: Caller::default(),
     };
-    let (response, queries) = counted(token::post(State(server.app.clone()), form)).await;
+    let (response, queries) = counted(server.app.metrics(), token::post(State(server.app.clone()), form)).await;
     assert_eq!(response.status(), 200);
     queries.count
 }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
 use super::options::Options;
+use crate::cli::cx::Cx;
 use crate::cli::text;
 use crate::model::client::{ClientMetadata, ConsentPolicy, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
@@ -25,6 +26,7 @@ pub fn new(name: &str, public: bool, options: &Options) -> anyhow::Result<Client
         grant_types: default_grant_types(options),
         scope: Scope::default(),
         default_audience: None,
+        resource_server_for: Vec::new(),
         pkce: PkcePolicy::Required,
         consent: ConsentPolicy::Ask,
         redirect_uri_at_token: true,
@@ -51,12 +53,14 @@ fn default_auth_methods(public: bool) -> Vec<Method> {
     }
 }
 
-/// People's applications have somewhere to be sent back to; services have not.
+/// People's applications have somewhere to be sent back to; services have not; a resource server asks for no tokens.
 fn default_grant_types(options: &Options) -> Vec<Grant> {
-    if options.redirect_uri.is_empty() {
+    if !options.redirect_uri.is_empty() {
+        vec![Grant::AuthorizationCode, Grant::RefreshToken]
+    } else if options.resource_server_for.is_empty() {
         vec![Grant::ClientCredentials]
     } else {
-        vec![Grant::AuthorizationCode, Grant::RefreshToken]
+        Vec::new()
     }
 }
 
@@ -88,6 +92,9 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
     }
     if let Some(audience) = &options.default_audience {
         metadata.default_audience = Some(text::audience(audience)?);
+    }
+    if !options.resource_server_for.is_empty() {
+        metadata.resource_server_for = unique(&options.resource_server_for);
     }
     if options.trusted {
         metadata.consent = ConsentPolicy::Trusted;
@@ -133,6 +140,10 @@ pub fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
         "client_credentials needs a client that keeps a secret: a public client cannot use it (RFC 6749 section 4.4)"
     );
     ensure!(
+        !public || metadata.resource_server_for.is_empty(),
+        "a resource server proves who it is when it looks up tokens: a public client cannot be one (RFC 7662 section 2.1)"
+    );
+    ensure!(
         !(public && metadata.pkce == PkcePolicy::Optional),
         "PKCE is what protects a public client: it cannot be optional (RFC 9700 section 2.1.1)"
     );
@@ -148,6 +159,16 @@ pub fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
         metadata.redirect_uris.len() <= MAX_REDIRECT_URIS,
         "a client has at most {MAX_REDIRECT_URIS} redirect URIs"
     );
+    Ok(())
+}
+
+/// Whether what it is the resource server of exists: a typing error would otherwise show as tokens that are never active.
+pub async fn check_resource_servers(cx: &Cx, metadata: &ClientMetadata) -> anyhow::Result<()> {
+    let apis = cx.store.apis().await?;
+    let unknown = |audience: &&String| !apis.iter().any(|api| api.audience == **audience);
+    if let Some(unknown) = metadata.resource_server_for.iter().find(unknown) {
+        bail!("there is no API {unknown:?}; `portcullis api list` lists them");
+    }
     Ok(())
 }
 
@@ -187,11 +208,11 @@ fn parse_scope(given: &[String]) -> anyhow::Result<Scope> {
     })
 }
 
-fn unique<T: Copy + PartialEq>(given: &[T]) -> Vec<T> {
+fn unique<T: Clone + PartialEq>(given: &[T]) -> Vec<T> {
     let mut all = Vec::new();
-    for &item in given {
-        if !all.contains(&item) {
-            all.push(item);
+    for item in given {
+        if !all.contains(item) {
+            all.push(item.clone());
         }
     }
     all

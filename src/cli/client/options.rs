@@ -28,6 +28,9 @@ pub struct Options {
     /// `aud` of access tokens that no API owns [default: the issuer]
     #[arg(long, value_name = "URI")]
     pub default_audience: Option<String>,
+    /// It is the resource server of this API, by its audience, and may look up the tokens for it; may be repeated
+    #[arg(long, value_name = "AUDIENCE")]
+    pub resource_server_for: Vec<String>,
     /// required, or optional for a confidential client that cannot do PKCE [default: required]
     #[arg(long, value_name = "WHEN", value_parser = parse_pkce)]
     pub pkce: Option<PkcePolicy>,

@@ -133,6 +133,7 @@ fn card(client: &Client, now: Timestamp) -> String {
             "default audience",
             metadata.default_audience.clone().unwrap_or_default(),
         ),
+        ("resource server", metadata.resource_server_for.join(" ")),
         ("PKCE", pkce.to_owned()),
         ("consent", consent.to_owned()),
         ("redirect_uri", repeats.to_owned()),

@@ -34,6 +34,9 @@ pub struct UpdateArgs {
     /// Back to the issuer as `aud` of access tokens that no API owns
     #[arg(long, conflicts_with = "default_audience")]
     no_default_audience: bool,
+    /// It is no resource server any more
+    #[arg(long, conflicts_with = "resource_server_for")]
+    no_resource_server: bool,
     /// It may do nothing any more
     #[arg(long, conflicts_with = "enable")]
     disable: bool,
@@ -46,6 +49,9 @@ pub struct UpdateArgs {
 pub async fn run(cx: &Cx, args: &UpdateArgs) -> anyhow::Result<()> {
     let client = find(cx, &args.id).await?;
     let changed = args.changed(&client)?;
+    if changed.resource_server_for != client.metadata.resource_server_for {
+        metadata::check_resource_servers(cx, &changed).await?;
+    }
     let switched = args.disable || args.enable;
     let logo = args.options.logo.as_deref().map(logo::read).transpose()?;
     ensure!(
@@ -87,6 +93,9 @@ impl UpdateArgs {
         }
         if self.no_default_audience {
             metadata.default_audience = None;
+        }
+        if self.no_resource_server {
+            metadata.resource_server_for.clear();
         }
         metadata::check(&metadata)?;
         Ok(metadata)

@@ -36,7 +36,8 @@ pub fn sign(signer: &Signer, typ: &str, claims: &impl Serialize) -> Result<Strin
     token.push_str(&header);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-    let signature = signer.sign(token.as_bytes())?;
+    let span = tracing::info_span!(target: "portcullis::trace", "sign", alg = signer.alg().as_str());
+    let signature = span.in_scope(|| signer.sign(token.as_bytes()))?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)

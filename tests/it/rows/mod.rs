@@ -17,6 +17,7 @@ mod dump;
 mod exhaustion;
 mod faults;
 mod forged_jwts;
+mod introspection;
 mod jwts;
 mod killed_database;
 mod leaks;

@@ -34,6 +34,7 @@ pub fn client(id: &str) -> Client {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             scope: scope("openid offline_access"),
             default_audience: None,
+            resource_server_for: Vec::new(),
             pkce: PkcePolicy::Required,
             consent: ConsentPolicy::Ask,
             redirect_uri_at_token: true,

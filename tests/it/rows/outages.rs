@@ -148,7 +148,7 @@ async fn ft_10_a_database_that_cannot_be_reached_is_503_and_its_password_is_told
             &["database.acquire_timeout=1s", "log.level=trace"],
         );
         command.env("PORTCULLIS_DATABASE__URL", url);
-        let process = Process::listening(command, "ready");
+        let process = Process::listening(command, "listening");
         let node = process.node(&server);
         node.get("/readyz").await.expect(503);
         assert_503_json(node.refresh(&client, tokens.refresh()).await);

@@ -339,15 +339,6 @@ async fn in_01_and_04_no_token_and_a_token_in_the_url() {
     server.get(&path).bearer(&tokens.access).await.expect(200);
 }
 
-/// Not to be told from any other path that does not exist.
-#[tokio::test(flavor = "multi_thread")]
-async fn introspection_is_not_promised() {
-    let server = TestServer::new(TestDb::sqlite().await).await;
-    let metadata = server.get("/.well-known/openid-configuration").await.json();
-    assert!(metadata.get("introspection_endpoint").is_none());
-    server.post_form("/introspect", &[("token", "x")]).await.expect(404);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn in_20_the_issuer_is_what_the_operator_set() {
     for issuer in [

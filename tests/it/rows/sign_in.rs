@@ -394,6 +394,8 @@ fn lg_13_impossible_names_cannot_be_registered() {
 #[test]
 fn lg_14_names_of_the_system_are_reserved() {
     for name in [
+        "admin",
+        "Admin",
         "root",
         "ROOT",
         "administrator",
@@ -401,6 +403,9 @@ fn lg_14_names_of_the_system_are_reserved() {
         "me",
         "ｒｏｏｔ",
         "portcullis",
+        ".well-known",
+        "..",
+        "a..b",
     ] {
         assert!(Username::register(name).is_err(), "{name}");
     }

@@ -1,14 +1,17 @@
 //! What the store promises, on both databases alike.
 
+mod audit;
 mod catalog;
 mod clients;
 mod codes;
+mod consents;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
 mod schema;
 mod sessions;
 mod sweep;
+mod throttles;
 mod users;
 mod web_sessions;
 
@@ -139,6 +142,7 @@ fn session_of(server: &TestServer, user: &User) -> BrowserSession {
         expires_at: now.plus(86_400),
         ended_at: None,
         user_agent: Some("Test Browser/1.0".to_owned()),
+        address: Some("203.0.113.5".parse().unwrap()),
     }
 }
 

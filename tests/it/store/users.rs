@@ -2,7 +2,7 @@
 
 use portcullis::model::grant::EndReason;
 use portcullis::model::user::{PasswordHash, User, UserId, Username};
-use portcullis::store::UserWrite;
+use portcullis::store::{PasswordChange, UserWrite};
 use uuid::Uuid;
 
 use super::{World, session_of};
@@ -52,6 +52,7 @@ both_stores! {
         let (store, hash) = (server.store(), PasswordHash("x".to_owned()));
         assert_eq!(store.set_password(nobody.id, &hash, now).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.disable_user(nobody.id, now).await.unwrap(), UserWrite::NotFound);
+        assert_eq!(store.delete_user(nobody.id).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.enable_user(nobody.id).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.set_claims(&nobody, now).await.unwrap(), UserWrite::NotFound);
         assert!(store.user(nobody.id).await.unwrap().is_none());
@@ -66,6 +67,37 @@ both_stores! {
         });
         assert_eq!(end.await, (false, Some(EndReason::Account)));
         assert_eq!(world.stored_alice().await.password, Some(hash));
+    }
+
+    async fn changing_a_password_keeps_the_sign_in_that_did_it_and_no_grant(db: TestDb) {
+        let world = World::new(db).await;
+        let other = session_of(&world.server, &world.alice);
+        assert!(world.store().insert_browser_session(&other, None).await.unwrap());
+        let old = world.alice.password.clone().unwrap();
+        let [new, late] = ["new", "late"].map(|text| PasswordHash(text.to_owned()));
+        let (id, keep) = (world.alice.id, Some(world.session.id));
+        let end = world.survives(async |world| {
+            let done = world.store().change_password(id, (&old, &new), keep, world.now()).await.unwrap();
+            assert_eq!(done, PasswordChange::Done);
+        });
+        assert_eq!(end.await, (true, Some(EndReason::Account)));
+        assert!(world.store().signed_in(other.id, None).await.unwrap().unwrap().session.ended_at.is_some());
+        let end = world.survives(async |world| {
+            let late = world.store().change_password(id, (&old, &late), keep, world.now()).await.unwrap();
+            assert_eq!(late, PasswordChange::Outrun);
+        });
+        assert_eq!(end.await, (true, None), "who was outrun ends nothing");
+        assert_eq!(world.stored_alice().await.password, Some(new));
+    }
+
+    async fn deleting_a_user_leaves_nothing_of_theirs(db: TestDb) {
+        let world = World::new(db).await;
+        let (grant, code) = world.issue(true).await;
+        assert_eq!(world.store().delete_user(world.alice.id).await.unwrap(), UserWrite::Done);
+        assert!(world.store().user(world.alice.id).await.unwrap().is_none());
+        assert!(world.store().token_standing(grant.id, None).await.unwrap().is_none());
+        assert!(world.store().load_code(&code, world.now()).await.unwrap().is_none());
+        assert!(world.store().signed_in(world.session.id, None).await.unwrap().is_none());
     }
 
     async fn a_rehash_ends_nothing_and_loses_against_a_new_password(db: TestDb) {

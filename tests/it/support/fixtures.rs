@@ -49,6 +49,7 @@ impl ClientSpec {
                 grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
                 scope: scope("openid profile email offline_access api:read"),
                 default_audience: None,
+                resource_server_for: Vec::new(),
                 pkce: PkcePolicy::Required,
                 consent: ConsentPolicy::Ask,
                 redirect_uri_at_token: true,
@@ -279,6 +280,11 @@ impl TestServer {
     /// Revokes a token.
     pub fn revoke(&self, client: &TestClient, token: &str) -> TestRequest {
         self.post_as(client, "/revoke", &[("token", token)])
+    }
+
+    /// Asks about a token.
+    pub fn introspect(&self, client: &TestClient, token: &str) -> TestRequest {
+        self.post_as(client, "/introspect", &[("token", token)])
     }
 
     /// Asks about the person behind an access token.

@@ -11,10 +11,11 @@ use portcullis::config::{Config, Span};
 use portcullis::crypto::keys::generate;
 use portcullis::crypto::random;
 use portcullis::crypto::seal::MasterKey;
+use portcullis::model::audit_event::AuditEntry;
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::router::router;
-use portcullis::store::Store;
+use portcullis::store::{AuditFilter, Store};
 use portcullis::time::Clock;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -125,6 +126,13 @@ impl TestServer {
     /// Its database.
     pub fn store(&self) -> &Store {
         self.app.store()
+    }
+
+    /// Everything in the audit trail, in order, with what this node has yet to store.
+    pub async fn audit_trail(&self) -> Vec<AuditEntry> {
+        portcullis::jobs::audit::flush(&self.app).await.unwrap();
+        let all = AuditFilter::default();
+        self.store().audit_events_after(&all, 0, i64::MAX).await.unwrap()
     }
 
     /// Moves the clock of all nodes.
