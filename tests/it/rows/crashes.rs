@@ -4,9 +4,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use portcullis::config::Rate;
 use portcullis::crypto::random;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{MigrationState, table_columns};
+use portcullis::time::Clock;
 
 use super::faults::works;
 use crate::support::process::{Process, configure, pause_until, portcullis, run, serve_command};
@@ -95,7 +97,7 @@ both_stores! {
             kill_within(rotate(), time).await;
             let keys = server.store().signing_keys().await.unwrap();
             // By the clock of the commands, which is the machine's.
-            let now = portcullis::time::Clock::System.now();
+            let now = Clock::System.now();
             let signing = keys.iter().filter(|key| {
                 key.alg == SigningAlg::EdDsa && key.active_from <= now && key.retires_at.is_none_or(|at| now < at)
             });
@@ -107,7 +109,8 @@ both_stores! {
     }
 
     async fn ft_23_of_a_killed_rotation_of_a_secret_the_old_one_or_the_new_one_works(db: TestDb) {
-        let server = TestServer::new(db).await;
+        // One wrong secret a round, on purpose.
+        let server = TestServer::with(db, |config| config.limits.client_auth_per_client = Rate::OFF).await;
         let mut client = server.add_client(ClientSpec::web("shop")).await;
         let data = tempfile::tempdir().unwrap();
         let (mut old_ones, mut new_ones) = (0, 0);
@@ -123,6 +126,8 @@ both_stores! {
             } else {
                 kill_within(rotate, time).await;
             }
+            // The command went by the machine's clock, and the old secret has ended by it.
+            server.advance(Clock::System.now().since(server.app.clock().now()));
             let new = TestClient { secret: Some(secret), ..client.clone() };
             let mut knows = Vec::new();
             for holder in [&client, &new] {
@@ -142,7 +147,12 @@ both_stores! {
     }
 
     async fn ft_24_of_a_killed_change_of_password_the_old_one_or_the_new_one_works(db: TestDb) {
-        let server = TestServer::new(db).await;
+        // One wrong password a round, on purpose.
+        let server = TestServer::with(db, |config| {
+            config.limits.sign_in_per_account = Rate::OFF;
+            config.limits.sign_in_per_known_browser = Rate::OFF;
+        })
+        .await;
         let client = server.add_client(ClientSpec::web("shop").trusted()).await;
         let data = tempfile::tempdir().unwrap();
         server.alice().await;
