@@ -10,6 +10,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::metrics::Metrics;
@@ -27,6 +28,7 @@ struct Inner {
     master_key: MasterKey,
     form_key: [u8; 32],
     throttle_key: [u8; 32],
+    quotas: Quotas,
     audit: AuditLog,
     metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
@@ -38,6 +40,7 @@ impl App {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
         let throttle_key = master_key.derive("throttle");
+        let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
         let metrics = metrics(&config);
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
@@ -51,6 +54,7 @@ impl App {
             audit,
             throttle_key,
             metrics,
+            quotas,
             ring,
         })))
     }
@@ -88,6 +92,11 @@ impl App {
     /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
     pub fn throttle_key(&self) -> &[u8; 32] {
         &self.0.throttle_key
+    }
+
+    /// What this node counts by itself.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// Where security events are left for the audit trail.

@@ -5,7 +5,7 @@
 //! | tier | rooms |
 //! |---|---|
 //! | 0 facts | [`protocol`] the RFCs as types · [`model`] what is stored · [`config`] · [`time`] |
-//! | 1 primitives | [`crypto`] · [`outbound`] the only HTTP client · [`telemetry`] |
+//! | 1 primitives | [`crypto`] · [`outbound`] the only HTTP client · [`quota`] counts of this node · [`telemetry`] |
 //! | 2 persistence | [`store`] both databases · [`app`] what every request shares |
 //! | 3 decisions | [`limits`] how often something may be tried · [`client_auth`] · [`tokens`] · [`grants`] · [`authorize`] · [`accounts`] |
 //! | 4 HTTP | [`http`] · [`endpoints`] for machines · [`pages`] for people |
@@ -44,6 +44,7 @@ pub mod outbound;
 pub mod pages;
 pub mod playground;
 pub mod protocol;
+pub mod quota;
 pub mod router;
 pub mod store;
 pub mod telemetry;

@@ -57,6 +57,20 @@
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.
 //!
+//! # Throttling
+//!
+//! Guessing is limited by counters in the database that all nodes share ([`crate::limits`]). An attempt takes one of every limit
+//! it is under, or none, before anything is checked, and gives it back when it was right: between a check and a count there
+//! would be room for as many parallel guesses as anybody cares to send. One number for each key is enough
+//! ([`crate::store::Reservation`]), so there is no window whose edge could be aimed at. A throttled attempt is refused by a read,
+//! without a hash and without a write. Keys are HMACs, so the table does not tell who was tried, nor from where; rows end by
+//! themselves when their count has grown back.
+//!
+//! Accounts can be guessed at by anybody, so a limit on an account alone would let anybody lock its owner out. A browser that
+//! has signed in before is therefore counted apart ([`crate::limits::known_browser`]). A right password resets the account's
+//! count, never the address's; a right user code resets nothing, for anybody can have one. Limits on sheer numbers of requests
+//! guard no secret and must cost nothing: those are in memory, on each node ([`crate::quota`]).
+//!
 //! # Errors
 //!
 //! The wire carries a registered code and a fixed description; the precise [`crate::protocol::error::Reason`] goes to the log.

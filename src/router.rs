@@ -9,7 +9,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
 use crate::endpoints::{discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
-use crate::http::{cors, layers, paths, respond, session};
+use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
     authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
@@ -26,8 +26,8 @@ pub fn router(app: &App) -> Router {
         .route(paths::TOKEN, post(token::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
-        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer))
-        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
+        .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
+    let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
     // Other sites send people here by form as well, so this one stands outside the cross-site check.
     let authorization = Router::new().route(paths::AUTHORIZE, get(authorize::get).post(authorize::post));
@@ -77,6 +77,14 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new()
         .route(paths::METRICS, get(metrics::get))
         .with_state(app.clone())
+}
+
+/// Limits requests from one address, where that is set.
+fn limited(app: &App, routes: Router<App>) -> Router<App> {
+    if app.quotas().address.is_off() {
+        return routes;
+    }
+    routes.layer(from_fn_with_state(app.clone(), throttle::machines))
 }
 
 /// The issuer may have a path. RFC 8414 §3.1 puts the well-known part before it, OpenID Connect Discovery §4 behind it;

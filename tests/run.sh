@@ -3,9 +3,9 @@
 #
 #   tests/run.sh                     everything
 #   tests/run.sh rust|clients|browser   one part (or several)
-#   tests/run.sh --quick             no doc tests, fewer generated cases, clients on SQLite only, no browser
+#   tests/run.sh --quick             no doc tests, fewer generated cases, no Prometheus, clients on SQLite only, no browser
 #
-# Needs Rust, a C compiler and git. What else is missing (PostgreSQL's server, Chromium, Node.js) it installs with apt.
+# Needs Rust, a C compiler and git. What else is missing (PostgreSQL's server, Prometheus, Chromium, Node.js) it gets with apt.
 # PORTCULLIS_TEST_POSTGRES=postgres://… uses a server of yours in place of a private one.
 set -euo pipefail
 
@@ -188,6 +188,7 @@ install_missing() {
         compgen -G '/usr/share/fonts/truetype/*' >/dev/null || packages+=(fonts-dejavu-core)
     fi
     [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}"
+    if wants rust && ! $quick; then unpack_prometheus; fi
     if wants clients || wants browser; then
         node_is_recent || node_from_npm
     fi
@@ -220,6 +221,29 @@ apt_install() {
     heading "apt-get install $*"
     "${sudo[@]}" timeout 300 apt-get -qq update
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive timeout 900 apt-get -qq install -y --no-install-recommends "$@"
+}
+
+# Prometheus and promtool, for the tests of the metrics. Unpacked and not installed: the package would start a daemon. Where
+# there is no such package, the tests that need them are left out.
+unpack_prometheus() {
+    [[ -z ${PORTCULLIS_TEST_PROMETHEUS:-} ]] || return 0
+    local home=$TARGET_DIR/prometheus
+    if [[ ! -x $home/usr/bin/promtool ]]; then
+        heading "apt-get download prometheus"
+        mkdir -p "$home"
+        if ! (cd "$home" && download_deb prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb); then
+            echo "no Prometheus: the tests with it are left out" >&2
+            return 0
+        fi
+    fi
+    export PORTCULLIS_TEST_PROMETHEUS=$home/usr/bin
+}
+
+# download_deb <package>: into this folder. The lists may be missing, or too old to name a file that is still there.
+download_deb() {
+    timeout 300 apt-get -qq download "$1" 2>/dev/null && return 0
+    [[ $EUID -ne 0 ]] || timeout 300 apt-get -qq update
+    timeout 300 apt-get -qq download "$1"
 }
 
 # The newest server that Debian's packages left, else the one on PATH.

@@ -1,7 +1,10 @@
 //! Signing in with a password.
 
+use super::trail;
 use crate::app::App;
 use crate::crypto::password::{PasswordError, Verdict};
+use crate::limits::sign_in::{Password, permit};
+use crate::limits::{Permit, known_browser};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::caller::Caller;
 use crate::model::user::{PasswordHash, User, Username};
@@ -19,6 +22,8 @@ pub struct Attempt<'a> {
     pub password: &'a str,
     /// The sign-in of this browser, if one counts.
     pub current: Option<&'a BrowserSession>,
+    /// What the browser says about accounts that know it ([`known_browser`]).
+    pub known_browser: Option<&'a str>,
     /// Who asks.
     pub caller: &'a Caller,
     /// The moment.
@@ -26,15 +31,54 @@ pub struct Attempt<'a> {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A new sign-in.
-    SignedIn(BrowserSessionId),
+    SignedIn(Proven),
     /// The same person proved to be there still: the sign-in goes on, with a new `auth_time`.
-    Confirmed(BrowserSessionId),
+    Confirmed(Proven),
     /// Wrong name, wrong password, disabled account: nobody learns which.
     Refused,
+    /// Too many wrong passwords before this one, which was not looked at.
+    Throttled {
+        /// After how many seconds one will be.
+        retry_after: i64,
+    },
     /// Too many passwords are being checked; try again.
+    Busy,
+}
+
+/// What a right password gives.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// The sign-in.
+    pub session: BrowserSessionId,
+    /// What the browser is to keep: the account knows it from now on ([`known_browser`]).
+    pub known_browser: String,
+}
+
+impl std::fmt::Debug for Proven {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proven").finish_non_exhaustive()
+    }
+}
+
+/// What came of checking a password, under the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It is the password of an account that may be used.
+    Right {
+        /// The stored hash was made at another cost.
+        needs_rehash: bool,
+    },
+    /// It is not.
+    Wrong,
+    /// Too many wrong ones before; it was not looked at.
+    Throttled {
+        /// After how many seconds one will be.
+        retry_after: i64,
+    },
+    /// Too many are being checked; try again.
     Busy,
 }
 
@@ -45,30 +89,84 @@ const AMR_PASSWORD: &str = "pwd";
 /// another sign-in that renewed the hash of the same one.
 const ROUNDS: usize = 2;
 
-/// Checks a name and a password. Every path computes one hash of the same cost, so that time tells nothing.
+/// Checks a name and a password. Every path that is not throttled computes one hash of the same cost, so that time tells
+/// nothing.
 pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<Outcome, OAuthError> {
     for _ in 0..ROUNDS {
         let user = find(app, attempt.username).await?;
-        let stored = user.as_ref().and_then(|user| user.password.as_ref());
-        let stored = stored.map(|hash| hash.0.as_str());
-        let needs_rehash = match app.passwords().verify(attempt.password, stored).await {
-            Ok(Verdict::Match { needs_rehash }) => needs_rehash,
-            Ok(Verdict::Mismatch) | Err(PasswordError::TooLong) => return Ok(Outcome::Refused),
-            Err(PasswordError::Busy | PasswordError::Failed | PasswordError::Parameters(_)) => {
-                return Ok(Outcome::Busy);
-            }
+        let password = Password {
+            username: attempt.username,
+            user: user.as_ref(),
+            proof: attempt.known_browser,
+            caller: attempt.caller,
         };
-        let Some(user) = user.filter(User::is_enabled) else {
-            return Ok(Outcome::Refused);
+        let needs_rehash = match check_password(app, &password, attempt.password, attempt.now).await? {
+            Checked::Right { needs_rehash } => needs_rehash,
+            Checked::Wrong => return Ok(refused(app, attempt, user.as_ref())),
+            Checked::Throttled { retry_after } => return Ok(Outcome::Throttled { retry_after }),
+            Checked::Busy => return Ok(Outcome::Busy),
         };
-        if let Some(outcome) = begin_session(app, &user, attempt).await? {
-            if needs_rehash {
-                rehash(app, &user, attempt.password).await;
-            }
-            return Ok(outcome);
+        let Some(user) = user else {
+            return Ok(refused(app, attempt, None));
+        };
+        if let Some(begun) = begin_session(app, &user, attempt).await? {
+            let again = matches!(begun, Begun::GoesOn(_));
+            trail::signed_in(app, &user, again, (attempt.caller, attempt.now));
+            let hash = if needs_rehash {
+                rehash(app, &user, attempt.password).await
+            } else {
+                user.password.clone()
+            };
+            let known_browser = hash.map_or_else(String::new, |hash| {
+                known_browser::remember(app, &user, &hash, attempt.known_browser, attempt.now)
+            });
+            return Ok(match begun {
+                Begun::New(session) => Outcome::SignedIn(Proven { session, known_browser }),
+                Begun::GoesOn(session) => Outcome::Confirmed(Proven { session, known_browser }),
+            });
         }
     }
-    Ok(Outcome::Refused)
+    let user = find(app, attempt.username).await?;
+    Ok(refused(app, attempt, user.as_ref()))
+}
+
+/// Refuses, and leaves it in the audit trail.
+fn refused(app: &App, attempt: &Attempt<'_>, user: Option<&User>) -> Outcome {
+    trail::refused(app, user, (attempt.caller, attempt.now));
+    Outcome::Refused
+}
+
+/// Checks `typed`, wherever a page asks for a password: counted before it is hashed, however many ask at once. Only the right
+/// password of an account that may be used is forgiven: the count must not tell of a right password what the answer does not.
+pub async fn check_password(
+    app: &App,
+    password: &Password<'_>,
+    typed: &str,
+    now: Timestamp,
+) -> Result<Checked, OAuthError> {
+    // What will not be hashed is not counted either: a flood then costs no write.
+    match app.passwords().would_take(typed) {
+        Ok(()) => {}
+        Err(PasswordError::TooLong) => return Ok(Checked::Wrong),
+        Err(_) => return Ok(Checked::Busy),
+    }
+    let taken = match permit(app, password, now).await? {
+        Permit::Granted(taken) => taken,
+        Permit::Throttled { retry_after } => return Ok(Checked::Throttled { retry_after }),
+    };
+    let stored = password.user.and_then(|user| user.password.as_ref());
+    let stored = stored.map(|hash| hash.0.as_str());
+    match app.passwords().verify(typed, stored).await {
+        Ok(Verdict::Match { needs_rehash }) if password.user.is_some_and(User::is_enabled) => {
+            taken.right(app).await;
+            Ok(Checked::Right { needs_rehash })
+        }
+        Ok(_) | Err(PasswordError::TooLong) => Ok(Checked::Wrong),
+        Err(PasswordError::Busy | PasswordError::Failed | PasswordError::Parameters(_)) => {
+            taken.untried(app).await;
+            Ok(Checked::Busy)
+        }
+    }
 }
 
 /// A row that cannot be read is nobody: its owner cannot sign in, and an attacker learns nothing.
@@ -85,18 +183,30 @@ async fn find(app: &App, typed: &str) -> Result<Option<User>, OAuthError> {
     }
 }
 
-/// Today's parameters for a password that was just proven. A failure to hash again is no reason to refuse the person.
-async fn rehash(app: &App, user: &User, password: &str) {
-    let (Some(old), Ok(new)) = (&user.password, app.passwords().hash(password).await) else {
-        return;
+/// Today's parameters for a password that was just proven, and the hash that is stored then. A failure to hash again is no
+/// reason to refuse the person.
+async fn rehash(app: &App, user: &User, password: &str) -> Option<PasswordHash> {
+    let old = user.password.as_ref()?;
+    let Ok(new) = app.passwords().hash(password).await.map(PasswordHash) else {
+        return Some(old.clone());
     };
-    if let Err(error) = app.store().rehash_password(user.id, old, &PasswordHash(new)).await {
-        tracing::warn!(%error, "a password hash could not be renewed; the next sign-in tries again");
+    match app.store().rehash_password(user.id, old, &new).await {
+        Ok(()) => Some(new),
+        Err(error) => {
+            tracing::warn!(%error, "a password hash could not be renewed; the next sign-in tries again");
+            Some(old.clone())
+        }
     }
 }
 
+/// What a right password did to the sign-in.
+enum Begun {
+    New(BrowserSessionId),
+    GoesOn(BrowserSessionId),
+}
+
 /// `None`: the account was disabled, or its password replaced, since it was checked.
-async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<Option<Outcome>, OAuthError> {
+async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<Option<Begun>, OAuthError> {
     let now = attempt.now;
     if let Some(current) = attempt.current.filter(|current| current.user_id == user.id)
         && app
@@ -104,7 +214,7 @@ async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<
             .reauthenticate(current.id, attempt.caller.address, now)
             .await?
     {
-        return Ok(Some(Outcome::Confirmed(current.id)));
+        return Ok(Some(Begun::GoesOn(current.id)));
     }
     let session = BrowserSession {
         id: BrowserSessionId(app.row_key(now)),
@@ -128,5 +238,5 @@ async fn begin_session(app: &App, user: &User, attempt: &Attempt<'_>) -> Result<
     if let Some(replaced) = attempt.current {
         app.store().end_session(replaced.id, now).await?;
     }
-    Ok(Some(Outcome::SignedIn(session.id)))
+    Ok(Some(Begun::New(session.id)))
 }

@@ -6,3 +6,4 @@ pub mod device_name;
 pub mod login;
 pub mod profile;
 pub mod sessions;
+pub mod trail;

@@ -5,10 +5,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::cx::Cx;
+use super::trail::changed;
 use super::{output, text};
 use crate::config::Span;
 use crate::crypto::random;
 use crate::model::api::{AccessTokenFormat, Api, ApiId, ApiScope, ApiSettings};
+use crate::model::audit_event::AuditKind;
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 use crate::protocol::signing_alg::SigningAlg;
 use crate::store::ApiWrite;
@@ -112,7 +114,11 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
                 api.settings != before,
                 "nothing to change; see `portcullis api update --help`"
             );
+            let trail = cx.trail().await?;
             settle(cx.store.update_api(api.id, &api.settings).await?, &api.audience)?;
+            let event = trail.event(AuditKind::ApiChanged).detail("api", api.audience.as_str());
+            let settings = changed(&before, &api.settings)?;
+            trail.record(event.detail("settings", settings)).await?;
             output::print(cx.json, &document(&api), &format!("Changed the API.\n\n{}", card(&api)))
         }
         Command::Delete { audience, yes } => delete(cx, &audience, yes).await,
@@ -140,7 +146,10 @@ async fn create(cx: &Cx, audience: &str, name: &str, settings: SettingsArgs) -> 
     };
     settings.apply(&mut api.settings);
     check_scopes_are_free(cx, &api).await?;
+    let trail = cx.trail().await?;
     settle(cx.store.insert_api(&api).await?, &api.audience)?;
+    let event = trail.event(AuditKind::ApiChanged).detail("api", api.audience.as_str());
+    trail.record(event.detail("created", true)).await?;
     let text = format!("Registered the API.\n\n{}", card(&api));
     output::print(cx.json, &document(&api), &text)
 }
@@ -196,7 +205,10 @@ async fn delete(cx: &Cx, audience: &str, yes: bool) -> anyhow::Result<()> {
         yes || output::confirm(&question)?,
         "nothing was deleted; confirm with --yes"
     );
+    let trail = cx.trail().await?;
     settle(cx.store.delete_api(api.id).await?, &api.audience)?;
+    let event = trail.event(AuditKind::ApiChanged).detail("api", api.audience.as_str());
+    trail.record(event.detail("deleted", true)).await?;
     let document = json!({ "audience": api.audience, "deleted": true });
     output::print(cx.json, &document, &format!("Deleted the API {}.", api.audience))
 }

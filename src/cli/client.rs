@@ -18,6 +18,7 @@ pub use self::update::UpdateArgs;
 use super::cx::Cx;
 use super::output;
 use crate::config::Span;
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::protocol::ids::ClientId;
 use crate::store::{ClientWrite, SecretRotation};
@@ -122,7 +123,11 @@ async fn create(cx: &Cx, args: &CreateArgs) -> anyhow::Result<()> {
         Some(secret::make(cx, args.secret_file.as_deref()).await?)
     };
     client.secrets.extend(secret.iter().map(|secret| secret.stored.clone()));
+    let trail = cx.trail().await?;
     settle(cx.store.insert_client(&client).await?, &client.client_id)?;
+    trail
+        .record(trail.event(AuditKind::ClientCreated).client(&client.client_id))
+        .await?;
     if let Some(logo) = logo {
         cx.store
             .set_logo(&client.client_id, logo.media_type, &logo.image)
@@ -142,7 +147,11 @@ async fn delete(cx: &Cx, id: &str, yes: bool) -> anyhow::Result<()> {
         yes || output::confirm(&question)?,
         "nothing was deleted; confirm with --yes"
     );
+    let trail = cx.trail().await?;
     settle(cx.store.delete_client(&client.client_id).await?, &client.client_id)?;
+    trail
+        .record(trail.event(AuditKind::ClientDeleted).client(&client.client_id))
+        .await?;
     let document = json!({ "client_id": client.client_id, "deleted": true });
     output::print(cx.json, &document, &format!("Deleted the client {}.", client.client_id))
 }
@@ -161,7 +170,10 @@ async fn rotate_secret(cx: &Cx, args: &RotateArgs) -> anyhow::Result<()> {
         secret: &secret.stored,
         overlap_until: secret.stored.created_at.plus(overlap),
     };
+    let trail = cx.trail().await?;
     settle(cx.store.rotate_secret(&rotation).await?, &client.client_id)?;
+    let event = trail.event(AuditKind::ClientChanged).client(&client.client_id);
+    trail.record(event.detail("secret", "rotated")).await?;
     show::rotated(cx, &rotation, secret.generated.as_ref())
 }
 

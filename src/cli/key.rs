@@ -8,6 +8,7 @@ use super::cx::Cx;
 use super::{output, text};
 use crate::config::Span;
 use crate::jobs::keys;
+use crate::model::audit_event::AuditKind;
 use crate::model::signing_key::{KeyState, SigningKey};
 use crate::protocol::signing_alg::SigningAlg;
 use crate::time::Timestamp;
@@ -62,11 +63,16 @@ async fn rotate(cx: &Cx, algs: &[SigningAlg], lead: i64) -> anyhow::Result<()> {
         !present.is_empty(),
         "there are no signing keys to rotate yet: the server makes them when it first starts"
     );
+    let trail = cx.trail().await?;
     let mut made = Vec::new();
     for &alg in algs {
         // Without a predecessor there is nothing that could sign in the meantime.
         let first = !present.iter().any(|key| key.alg == alg);
-        made.push(keys::rotate(&app, alg, if first { 0 } else { lead }).await?);
+        let key = keys::rotate(&app, alg, if first { 0 } else { lead }).await?;
+        trail
+            .record(keys::describe(trail.event(AuditKind::KeyRotated), &key))
+            .await?;
+        made.push(key);
     }
     let now = cx.now();
     let document = Value::Array(made.iter().map(|key| document(key, now)).collect());

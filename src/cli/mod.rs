@@ -1,6 +1,7 @@
 //! The command line: one file for each noun. `anyhow` lives here; the library's errors stay precise.
 
 mod api;
+mod audit;
 mod client;
 mod config;
 mod cx;
@@ -16,6 +17,7 @@ mod serve;
 mod text;
 mod tls;
 mod token;
+mod trail;
 mod user;
 
 use std::path::PathBuf;
@@ -80,6 +82,8 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Show the audit trail: who did what, when, and from where
+    Audit(audit::Command),
     /// Fetch a token: by device login, or with --client-credentials
     Token(token::Command),
     /// Ask a running server whether it is alive
@@ -112,6 +116,7 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Client(command) => client::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
         Command::Key(command) => key::run(command, &global.open().await?).await,
+        Command::Audit(command) => audit::run(command, &global.open().await?).await,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::protocol::display_text::is_control;
@@ -12,12 +13,32 @@ use crate::time::Timestamp;
 /// Prints `document` on one line when programs are listening, else `text`.
 pub fn print(json: bool, document: &Value, text: &str) -> anyhow::Result<()> {
     let shown = if json {
-        document.to_string()
+        json_line(document)
     } else {
         text.trim_end_matches('\n').to_owned()
     };
     // `println!` would panic when the reader hangs up.
     writeln!(std::io::stdout().lock(), "{shown}")?;
+    Ok(())
+}
+
+/// JSON on one line, in which what a terminal would obey is escaped.
+pub fn json_line(document: &Value) -> String {
+    let mut line = String::new();
+    for c in document.to_string().chars() {
+        if is_control(c) {
+            // Controls stand in strings alone, and those there are take two bytes of UTF-16 (RFC 8259 §7).
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Something to know while a command goes on.
+pub fn remark(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr().lock(), "portcullis: {}", clean(text))?;
     Ok(())
 }
 
@@ -84,6 +105,43 @@ pub fn secret(label: &str, secret: &str) -> String {
     format!("\n{label} (shown once, store it now):\n\n    {secret}\n")
 }
 
+/// The moment that a text names: so long before `now` (`90m`), a day, or a minute or second of one, in UTC.
+pub fn moment(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+    if let Ok(span) = text.parse::<crate::config::Span>() {
+        return Ok(now.plus(-span.as_secs()));
+    }
+    let moment = parse_date(text).with_context(|| {
+        format!(
+            "{text:?} is no moment; write 90m, 24h or 7d for so long ago, or 2026-11-22, or 2026-11-22T16:30 in UTC"
+        )
+    })?;
+    Ok(moment)
+}
+
+/// `YYYY-MM-DD`, then perhaps `T` or a space and `HH:MM` or `HH:MM:SS`, then perhaps `Z`.
+fn parse_date(text: &str) -> Option<Timestamp> {
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let (date, clock) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let date = numbers(date, '-')?;
+    let [year, month, day] = date.try_into().ok()?;
+    let mut clock = numbers(clock, ':')?;
+    if clock.len() == 2 {
+        clock.push(0);
+    }
+    let [hour, minute, second] = clock.try_into().ok()?;
+    let small = |number: u16| u8::try_from(number).ok();
+    let month = time::Month::try_from(small(month)?).ok()?;
+    let date = time::Date::from_calendar_date(i32::from(year), month, small(day)?).ok()?;
+    let moment = date.with_hms(small(hour)?, small(minute)?, small(second)?).ok()?;
+    Some(Timestamp(moment.assume_utc().unix_timestamp()))
+}
+
+fn numbers(text: &str, separator: char) -> Option<Vec<u16>> {
+    let digits = |part: &str| part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |part: &str| digits(part).then(|| part.parse().ok()).flatten();
+    text.split(separator).map(number).collect()
+}
+
 /// RFC 3339 in UTC.
 pub fn date(at: Timestamp) -> String {
     let Ok(at) = time::OffsetDateTime::from_unix_timestamp(at.as_i64()) else {
@@ -115,6 +173,34 @@ mod tests {
         assert_eq!(date(Timestamp(0)), "1970-01-01T00:00:00Z");
         assert_eq!(date(Timestamp(1_791_234_567)), "2026-10-05T21:09:27Z");
         assert_eq!(date(Timestamp(i64::MAX)), "never");
+    }
+
+    #[test]
+    fn moments_are_dates_or_ages() {
+        let now = Timestamp(1_791_234_567);
+        for (text, expected) in [
+            ("90m", 1_791_234_567 - 5400),
+            ("7d", 1_791_234_567 - 7 * 86_400),
+            ("1970-01-02", 86_400),
+            ("1970-01-01T01:02", 3720),
+            ("1970-01-01 01:02:03", 3723),
+            ("2026-10-05T21:09:27Z", 1_791_234_567),
+        ] {
+            assert_eq!(moment(text, now).unwrap(), Timestamp(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "soon",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-10-05T25:00",
+            "2026-10-05T",
+            "26-10-05T1:00",
+            "2026/10/05",
+            "-1d",
+        ] {
+            assert!(moment(bad, now).is_err(), "{bad}");
+        }
     }
 
     #[test]

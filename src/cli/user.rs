@@ -11,7 +11,9 @@ pub use self::claims::ClaimsArgs;
 pub use self::password::PasswordArgs;
 use super::cx::Cx;
 use super::output;
+use super::trail::changed;
 use crate::crypto::random;
+use crate::model::audit_event::AuditKind;
 use crate::model::user::{User, UserId, Username};
 use crate::protocol::standard_claims::StandardClaims;
 use crate::store::UserWrite;
@@ -112,13 +114,16 @@ async fn create(
         updated_at: now,
         disabled_at: None,
     };
-    match cx.store.insert_user(&user).await? {
-        UserWrite::Taken => bail!(
+    let trail = cx.trail().await?;
+    if cx.store.insert_user(&user).await? == UserWrite::Taken {
+        bail!(
             "the username {} is taken; `portcullis user show {0}` shows whose it is",
             username.as_str()
-        ),
-        _ => print_user(cx, &user, "Created the user.", password.generated.as_deref()),
+        );
     }
+    let event = trail.event(AuditKind::UserCreated).subject(user.id);
+    trail.record(event.detail("admin", is_admin)).await?;
+    print_user(cx, &user, "Created the user.", password.generated.as_deref())
 }
 
 /// A name that looks like an e-mail address must not be the address of somebody else, nor the other way round: one of the two
@@ -178,8 +183,12 @@ async fn set_password(cx: &Cx, username: &str, password: &PasswordArgs) -> anyho
         user.display_name(),
     ];
     let password = password.resolve(cx, &personal).await?;
+    let trail = cx.trail().await?;
     let outcome = cx.store.set_password(user.id, &password.hash, cx.now()).await?;
     settle(outcome, &user)?;
+    trail
+        .record(trail.event(AuditKind::PasswordChanged).subject(user.id))
+        .await?;
     let text = "The password is set. The user's sessions and grants have ended: they sign in again everywhere.";
     print_change(cx, &user, text, password.generated.as_deref())
 }
@@ -194,21 +203,32 @@ async fn set_claims(cx: &Cx, username: &str, claims: ClaimsArgs) -> anyhow::Resu
     );
     let email = user.claims.email.as_deref();
     refuse_shadowing(&cx.store.users().await?, user.id, &user.username, email)?;
+    let trail = cx.trail().await?;
     settle(cx.store.set_claims(&user, cx.now()).await?, &user)?;
+    let event = trail.event(AuditKind::UserChanged).subject(user.id);
+    trail
+        .record(event.detail("claims", changed(&before, &user.claims)?))
+        .await?;
     let user = find(cx, username).await?;
     print_user(cx, &user, "Changed the claims.", None)
 }
 
 async fn disable(cx: &Cx, username: &str) -> anyhow::Result<()> {
     let user = find(cx, username).await?;
+    let trail = cx.trail().await?;
     settle(cx.store.disable_user(user.id, cx.now()).await?, &user)?;
+    let event = trail.event(AuditKind::UserChanged).subject(user.id);
+    trail.record(event.detail("enabled", false)).await?;
     let text = "The user is disabled. Their sessions and grants have ended.";
     print_change(cx, &user, text, None)
 }
 
 async fn enable(cx: &Cx, username: &str) -> anyhow::Result<()> {
     let user = find(cx, username).await?;
+    let trail = cx.trail().await?;
     settle(cx.store.enable_user(user.id).await?, &user)?;
+    let event = trail.event(AuditKind::UserChanged).subject(user.id);
+    trail.record(event.detail("enabled", true)).await?;
     print_change(cx, &user, "The user is enabled and may sign in again.", None)
 }
 

@@ -8,9 +8,13 @@ use std::sync::Arc;
 pub use presented::Presented;
 
 use crate::app::App;
+use crate::limits::{self, Permit};
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::protocol::client_auth_method::ClientAuthMethod;
-use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
+use crate::protocol::ids::ClientId;
 use crate::store::Catalog;
 use crate::time::Timestamp;
 
@@ -23,23 +27,52 @@ pub struct Authenticated {
     pub catalog: Arc<Catalog>,
 }
 
-/// Authenticates the client that `presented` names. An unknown client and a wrong generated secret
+/// Authenticates the client that `presented` names, for `caller`. An unknown client and a wrong generated secret
 /// cost and look the same.
-pub async fn authenticate(app: &App, presented: &Presented, now: Timestamp) -> Result<Authenticated, OAuthError> {
+pub async fn authenticate(
+    app: &App,
+    presented: &Presented,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Authenticated, OAuthError> {
+    let outcome = check(app, presented, caller, now).await;
+    if let Err(error) = &outcome
+        && error.code == ErrorCode::InvalidClient
+    {
+        let event = AuditEvent::new(AuditKind::ClientAuthFailed, Actor::Nobody, now)
+            .by(caller)
+            .client(presented.client_id())
+            .reason(error.reason);
+        app.audit().record(event);
+    }
+    outcome
+}
+
+async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp) -> Result<Authenticated, OAuthError> {
     let found = app.store().find_client(presented.client_id()).await?;
     let Some(client) = found.client else {
         secret::waste_a_comparison(presented.secret());
-        return Err(Reason::ClientUnknown.into());
+        return Err(failed(app, presented.client_id(), Reason::ClientUnknown, caller, now).await);
     };
     check_method(&client, presented)?;
     if let Some(presented) = presented.secret() {
-        secret::check(app, &client, presented, now).await?;
+        secret::check(app, &client, presented, caller, now).await?;
     }
     check_enabled(&client)?;
+    limits::requests::permit_client(app, &client.client_id, caller, now)?;
     Ok(Authenticated {
         client,
         catalog: found.catalog,
     })
+}
+
+/// Counts a failure, and gives what to answer: `reason`, or that there were too many.
+async fn failed(app: &App, client: &ClientId, reason: Reason, caller: &Caller, now: Timestamp) -> OAuthError {
+    match limits::client_auth::permit(app, client, caller, now).await {
+        Ok(Permit::Throttled { retry_after }) => OAuthError::until(Reason::ClientAuthThrottled, retry_after),
+        // A failure that cannot be counted is still one.
+        Ok(Permit::Granted(_)) | Err(_) => reason.into(),
+    }
 }
 
 /// Only a method that the client is registered for; a secret that nobody asked for is not overlooked.

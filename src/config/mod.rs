@@ -33,6 +33,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::metrics::MetricsConfig;
 pub use self::{
     account::AccountConfig,
     audit::AuditConfig,
@@ -42,7 +43,6 @@ pub use self::{
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
-    metrics::MetricsConfig,
     network::{InvalidNetwork, Network},
     optional::Optional,
     passwords::PasswordsConfig,

@@ -150,6 +150,10 @@ fn variables_that_are_not_settings_are_left_alone() {
 fn wrong_values_are_one_line_with_origin_key_and_remedy() {
     let cases = [
         (
+            "[limits]\nsign_in_per_account = \"often\"",
+            "portcullis.toml: limits.sign_in_per_account: \"often\" is not a rate; write how often and in which time, at most 1000000 in 1s to 30d, such as \"10 per 15m\", or \"off\"; for example \"10 per 15m\"",
+        ),
+        (
             "[tokens]\ncode_lifetime = \"15x\"",
             "portcullis.toml: tokens.code_lifetime: \"15x\" is not a duration; write a whole number and s, m, h or d, at most 100 years, such as \"15m\"; for example \"1m\"",
         ),

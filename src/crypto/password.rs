@@ -75,6 +75,7 @@ pub struct PasswordHasher {
     waiting: Arc<AtomicUsize>,
     refused: Arc<AtomicU64>,
     queue: usize,
+    begun: Arc<AtomicU64>,
 }
 
 /// How busy a [`PasswordHasher`] is.
@@ -111,6 +112,7 @@ impl PasswordHasher {
             waiting: Arc::default(),
             refused: Arc::default(),
             queue,
+            begun: Arc::default(),
         })
     }
 
@@ -146,6 +148,21 @@ impl PasswordHasher {
         }
     }
 
+    /// Whether a check of `password` would be turned away at once, as far as can be said beforehand: for callers who have to
+    /// do something before it.
+    pub fn would_take(&self, password: &str) -> Result<(), PasswordError> {
+        prepare(password)?;
+        if self.permits.available_permits() == 0 && self.waiting.load(Ordering::SeqCst) >= self.queue {
+            return Err(PasswordError::Busy);
+        }
+        Ok(())
+    }
+
+    /// How many hashes were begun since the start.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` on a blocking thread under a permit. The permit travels with the work: a caller that hangs
     /// up after the start does not make room for another hash before this one is done.
     async fn run<T: Send + 'static>(
@@ -154,6 +171,7 @@ impl PasswordHasher {
     ) -> Result<T, PasswordError> {
         let hashing = async {
             let permit = self.admit().await?;
+            self.begun.fetch_add(1, Ordering::Relaxed);
             let running = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
                 work()

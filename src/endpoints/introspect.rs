@@ -24,7 +24,7 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn introspect(app: &App, form: &ClientForm) -> Result<Introspection, OAuthError> {
     let now = app.clock().now();
-    let caller = client_auth::authenticate(app, &form.presented, now).await?;
+    let caller = client_auth::authenticate(app, &form.presented, &form.caller, now).await?;
     if caller.client.is_public() {
         return Err(Reason::IntrospectionByPublicClient.into());
     }

@@ -24,7 +24,14 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn revoke(app: &App, form: &ClientForm) -> Result<(), OAuthError> {
     let now = app.clock().now();
-    let caller = client_auth::authenticate(app, &form.presented, now).await?;
+    let authenticated = client_auth::authenticate(app, &form.presented, &form.caller, now).await?;
     let token = form.params.get("token")?.ok_or(Reason::TokenMissing)?;
-    revoke::revoke(app, &caller.client, &caller.catalog, token, now).await
+    revoke::revoke(
+        app,
+        &authenticated.client,
+        &authenticated.catalog,
+        token,
+        (&form.caller, now),
+    )
+    .await
 }

@@ -25,14 +25,15 @@ pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
 
 async fn exchange(app: &App, form: &ClientForm) -> Result<TokenResponse, OAuthError> {
     let now = app.clock().now();
-    let caller = client_auth::authenticate(app, &form.presented, now).await?;
+    let authenticated = client_auth::authenticate(app, &form.presented, &form.caller, now).await?;
     let cx = TokenCx {
         app,
-        client: &caller.client,
-        catalog: &caller.catalog,
+        client: &authenticated.client,
+        catalog: &authenticated.catalog,
+        caller: &form.caller,
         now,
     };
-    let outcome = match grants::parse(&form.params, &caller.client) {
+    let outcome = match grants::parse(&form.params, &authenticated.client) {
         Ok(request) => grants::exchange(&cx, request).await,
         Err(reason) => Err(reason.into()),
     };

@@ -3,6 +3,7 @@
 use super::{TokenCx, granted_resources};
 use crate::crypto::digest::{equal, sha256};
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::model::code::Code;
 use crate::model::grant::EndReason;
@@ -84,7 +85,13 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &CodeRequest) -> Result<
     };
     let plan = plan(cx.app, cx.catalog, order)?;
     match store.redeem_code(&loaded, &plan.stored, cx.now).await? {
-        CodeOutcome::Redeemed => Ok(plan.response),
+        CodeOutcome::Redeemed => {
+            cx.record(AuditKind::TokensIssued, grant, |event| {
+                let event = event.detail("grant_type", GrantType::AuthorizationCode.as_str());
+                event.detail("scope", grant.scope.to_string())
+            });
+            Ok(plan.response)
+        }
         CodeOutcome::AlreadyRedeemed => revoke(cx, &loaded, Reason::CodeReplayed).await,
         CodeOutcome::Gone => Err(Reason::CodeUnknown.into()),
     }
@@ -97,6 +104,7 @@ async fn revoke<T>(cx: &TokenCx<'_>, loaded: &LoadedCode, reason: Reason) -> Res
         .store()
         .end_grant(loaded.grant.id, EndReason::CodeReplay, cx.now)
         .await?;
+    cx.record(AuditKind::CodeReplayed, &loaded.grant, |event| event.reason(reason));
     Err(reason.into())
 }
 

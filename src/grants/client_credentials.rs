@@ -1,8 +1,10 @@
 //! Client credentials (RFC 6749 §4.4): a client's own token. JWTs cost no write.
 
 use super::{TokenCx, scope};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::grant_type::GrantType;
 use crate::protocol::params::Params;
 use crate::protocol::resource;
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
@@ -43,6 +45,9 @@ pub(super) async fn exchange(
     if let Some(token) = &plan.stored.access {
         cx.app.store().insert_access_token(token).await?;
     }
+    let event = cx.event(AuditKind::TokensIssued);
+    let event = event.detail("grant_type", GrantType::ClientCredentials.as_str());
+    cx.app.audit().record(event.detail("scope", scope.to_string()));
     Ok(plan.response)
 }
 

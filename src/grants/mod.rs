@@ -5,7 +5,10 @@ mod client_credentials;
 mod refresh_token;
 
 use crate::app::App;
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::model::caller::Caller;
 use crate::model::client::Client;
+use crate::model::grant::Grant;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::params::Params;
@@ -28,6 +31,8 @@ pub struct TokenCx<'a> {
     pub client: &'a Client,
     /// The APIs and keys that are current.
     pub catalog: &'a Catalog,
+    /// Who asks, as far as the network tells.
+    pub caller: &'a Caller,
     /// The moment of the request.
     pub now: Timestamp,
 }
@@ -78,6 +83,19 @@ pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenRe
 }
 
 impl TokenCx<'_> {
+    /// Leaves in the audit trail what the client did with a grant.
+    fn record(&self, kind: AuditKind, grant: &Grant, more: impl FnOnce(AuditEvent) -> AuditEvent) {
+        let event = self.event(kind).subject(grant.user_id).grant(grant.id);
+        self.app.audit().record(more(event));
+    }
+
+    fn event(&self, kind: AuditKind) -> AuditEvent {
+        let client = &self.client.client_id;
+        AuditEvent::new(kind, Actor::Client(client.clone()), self.now)
+            .by(self.caller)
+            .client(client)
+    }
+
     /// The target of a token with `scope` at `resources`. A scope of which nothing is left there is an error: the client
     /// asked for something, and an answer that leaves `scope` out would say that it got it (RFC 6749 §5.1).
     fn target(&self, scope: &Scope, resources: &[String]) -> Result<Target, Reason> {

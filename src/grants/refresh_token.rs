@@ -2,6 +2,7 @@
 
 use super::{TokenCx, granted_resources, scope};
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::model::grant::EndReason;
 use crate::model::refresh_token::RefreshTokenState;
@@ -85,6 +86,7 @@ async fn attempt(
                 .store()
                 .end_grant(grant_id, EndReason::RefreshReplay, cx.now)
                 .await?;
+            cx.record(AuditKind::RefreshReused, &loaded.grant, |event| event.reason(reason));
             return Err(reason.into());
         }
     };

@@ -59,7 +59,7 @@ impl IntoResponse for BearerError {
             return response;
         };
         let mut response = body(error);
-        if error.status() >= 500 {
+        if error.status() >= 500 || error.code == ErrorCode::TooManyRequests {
             return response;
         }
         let challenge = format!(
@@ -81,9 +81,7 @@ fn body(error: OAuthError) -> Response {
         error_description: error.code.description(),
     };
     let mut response = respond::json(status, &body);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
+    retry_later(&mut response, error);
     // The rest of the body may still be on its way.
     if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
         response
@@ -92,6 +90,16 @@ fn body(error: OAuthError) -> Response {
     }
     respond::note_reason(&mut response, error);
     response
+}
+
+/// Says when to try again, if that would help.
+pub fn retry_later(response: &mut Response, error: OAuthError) {
+    let retry_after = match error.retry_after {
+        Some(seconds) => HeaderValue::from(seconds),
+        None if error.status() == 503 => RETRY_AFTER,
+        None => return,
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after);
 }
 
 /// An error of an endpoint without a client: documents, readiness.

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::crypto::keys::generate;
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::signing_key::SigningKey;
 use crate::protocol::signing_alg::SigningAlg;
 use crate::store::{KeyWrite, Store, StoreError};
@@ -31,7 +32,10 @@ pub async fn ensure(app: &App) -> Result<(), KeyJobError> {
         let now = app.clock().now();
         let key = make(app, alg, 1, now).await?;
         // Outrun by another node is as good: its key is there.
-        app.store().insert_key(&key, now).await?;
+        if app.store().insert_key(&key, now).await? == KeyWrite::Done {
+            let event = AuditEvent::new(AuditKind::KeyRotated, Actor::System, now);
+            app.audit().record(describe(event, &key));
+        }
     }
     Ok(())
 }
@@ -48,6 +52,14 @@ pub async fn rotate(app: &App, alg: SigningAlg, lead: i64) -> Result<SigningKey,
         KeyWrite::Done => Ok(key),
         KeyWrite::Outrun => Err(KeyJobError::Outrun(alg)),
     }
+}
+
+/// What an event about a key tells of it.
+pub fn describe(event: AuditEvent, key: &SigningKey) -> AuditEvent {
+    event
+        .detail("kid", key.kid.as_str())
+        .detail("alg", key.alg.as_str())
+        .detail("generation", key.generation)
 }
 
 async fn newest_generation(store: &Store, alg: SigningAlg) -> Result<i64, StoreError> {

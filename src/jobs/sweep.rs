@@ -14,6 +14,7 @@ const BREATH: Duration = Duration::from_millis(20);
 pub async fn run(app: App, stop: CancellationToken) {
     let interval = app.config().sweep.interval.as_duration();
     while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+        app.quotas().tidy();
         // Each batch is a commit of its own, so stopping in the middle loses nothing.
         match stop.run_until_cancelled(once(&app)).await {
             None => return,

@@ -1,10 +1,11 @@
 //! How often something may be tried: taken before it is tried, given back when it turns out honest. The counts are in the
 //! database, for all nodes together; their names there are HMACs, so it does not tell who was tried, nor from where.
 //!
-//! What must be fast and needs no proof is counted in memory instead, for each node by itself: [`crate::http::throttle`].
+//! What must be fast and needs no proof is counted in memory instead, for each node by itself ([`crate::quota`]): see [`requests`].
 
 pub mod client_auth;
 pub mod known_browser;
+pub mod requests;
 pub mod sign_in;
 pub mod user_code;
 
@@ -77,6 +78,7 @@ async fn reserve(
             which,
             first,
         } => {
+            app.metrics().throttled(which);
             if first {
                 app.audit().record(event().detail("limit", which.as_str()));
             }

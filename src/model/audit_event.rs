@@ -87,7 +87,12 @@ impl AuditKind {
     pub const fn is_counted(self) -> bool {
         matches!(
             self,
-            Self::SignInFailed | Self::ClientAuthFailed | Self::Throttled | Self::TokensIssued
+            Self::SignInFailed
+                | Self::ClientAuthFailed
+                | Self::Throttled
+                | Self::TokensIssued
+                | Self::TokenRevoked
+                | Self::CodeReplayed
         )
     }
 

@@ -23,6 +23,12 @@ wire_enum! {
         ClientAuthClient = "client_auth_client",
         /// Secrets for clients from one address.
         ClientAuthAddress = "client_auth_address",
+        /// Device codes asked for from one address; counted in memory.
+        DeviceCodesAddress = "device_codes_address",
+        /// Requests of one client; counted in memory.
+        RequestsClient = "requests_client",
+        /// Requests from one address; counted in memory.
+        RequestsAddress = "requests_address",
     }
 }
 

@@ -14,6 +14,7 @@ use crate::authorize::request;
 use crate::authorize::validate::{ValidateCx, validate};
 use crate::http::extract::form;
 use crate::http::{paths, respond};
+use crate::limits::requests::permit_address;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::ClientLookup;
@@ -50,6 +51,9 @@ pub async fn post(
 /// `elsewhere`: where a good request is asked again, if this is not the place to answer it.
 async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Response {
     let app = cx.app.clone();
+    if let Err(error) = permit_address(&app, &cx.caller, cx.now) {
+        return cx.error(error);
+    }
     let assembled = match request::assemble(&app, params).await {
         Ok(assembled) => assembled,
         Err(error) => return cx.error(error),

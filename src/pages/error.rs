@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::cx;
 use super::view::ErrorPage;
 use crate::app::App;
-use crate::http::error::RETRY_AFTER;
+use crate::http::error::retry_later;
 use crate::http::layers::RequestId;
 use crate::http::{csp, respond};
 use crate::protocol::error::{ErrorCode, OAuthError, Reason};
@@ -59,10 +59,8 @@ pub fn render(app: &App, reference: &str, error: PageError) -> Response {
     };
     let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = cx::html(status, &page, &csp::page());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
     if let PageError::Protocol(error) = error {
+        retry_later(&mut response, error);
         respond::note_reason(&mut response, error);
     }
     response
@@ -112,6 +110,12 @@ fn protocol_words(error: OAuthError) -> Words {
             status: error.status(),
             heading: "We cannot answer right now",
             message: "Please try again in a moment.",
+            hint: None,
+        },
+        ErrorCode::TooManyRequests => Words {
+            status: error.status(),
+            heading: "Too many attempts",
+            message: "Please wait a little, then try again.",
             hint: None,
         },
         ErrorCode::ServerError => Words {

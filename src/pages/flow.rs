@@ -7,15 +7,16 @@ use axum::response::Response;
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
-use crate::accounts::sessions;
+use crate::accounts::{sessions, trail};
 use crate::authorize::issue::{Issue, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
 use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
+use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::model::interaction::{AuthorizationRequest, Interaction, InteractionId, Progress};
-use crate::model::user::User;
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::model::user::{User, UserId};
+use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::{ClientLookup, SignedIn};
 
@@ -79,21 +80,33 @@ async fn wait(cx: &mut PageCx, journey: &Journey<'_>, page: &str) -> Result<Resp
 }
 
 /// Tells the client that the person refused.
-pub async fn refuse_request(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Response {
-    match refuse(cx, journey, error).await {
-        Ok(response) => response,
+pub async fn deny(cx: &PageCx, journey: &Journey<'_>, user: UserId) -> Response {
+    match finish(cx, journey).await {
+        Ok(true) => {
+            let answer = (user, journey.request);
+            trail::consent(&cx.app, AuditKind::ConsentDenied, answer, (&cx.caller, cx.now));
+            tell(cx, journey.request, Reason::Denied.into())
+        }
+        Ok(false) => already_answered(cx),
         Err(error) => failed(cx, journey, error),
     }
 }
 
 /// Tells the client, and ends the interaction.
 async fn refuse(cx: &PageCx, journey: &Journey<'_>, error: OAuthError) -> Result<Response, OAuthError> {
-    if let Some(waiting) = journey.waiting
-        && !interaction::finish(&cx.app, waiting, cx.now).await?
-    {
-        return Ok(already_answered(cx));
+    if finish(cx, journey).await? {
+        Ok(tell(cx, journey.request, error))
+    } else {
+        Ok(already_answered(cx))
     }
-    Ok(tell(cx, journey.request, error))
+}
+
+/// Ends the interaction, if the request waits. `false`: it was answered before.
+async fn finish(cx: &PageCx, journey: &Journey<'_>) -> Result<bool, OAuthError> {
+    match journey.waiting {
+        Some(waiting) => interaction::finish(&cx.app, waiting, cx.now).await,
+        None => Ok(true),
+    }
 }
 
 async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Response, OAuthError> {

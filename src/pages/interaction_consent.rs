@@ -10,12 +10,13 @@ use super::error::PageError;
 use super::flow::{self, Waiting};
 use super::view::{Consent, Permission};
 use crate::accounts::consent::permissions;
+use crate::accounts::trail;
 use crate::authorize::interaction;
 use crate::authorize::next_step::remembers_consent;
 use crate::http::session::Form;
 use crate::http::{csp, paths};
+use crate::model::audit_event::AuditKind;
 use crate::model::interaction::Progress;
-use crate::protocol::error::Reason;
 use crate::store::SignedIn;
 
 /// The question.
@@ -35,7 +36,7 @@ pub async fn post(
     let (params, mut waiting, signed_in) = flow::read_answer(&cx, &id, (&headers, body), Form::Consent).await?;
     match params.field("decision") {
         Some("allow") => allow(&mut cx, &mut waiting, &signed_in).await,
-        Some("deny") => Ok(flow::refuse_request(&cx, &waiting.journey(), Reason::Denied.into()).await),
+        Some("deny") => Ok(flow::deny(&cx, &waiting.journey(), signed_in.user.id).await),
         _ => Err(cx.error(PageError::FormStale)),
     }
 }
@@ -46,7 +47,11 @@ async fn allow(cx: &mut PageCx, waiting: &mut Waiting, signed_in: &SignedIn) -> 
         ..waiting.interaction.progress.clone()
     };
     match interaction::advance(&cx.app, &mut waiting.interaction, progress).await {
-        Ok(true) => Ok(flow::go_on(cx, &waiting.journey(), Some(signed_in)).await),
+        Ok(true) => {
+            let answer = (signed_in.user.id, &waiting.interaction.request);
+            trail::consent(&cx.app, AuditKind::ConsentGiven, answer, (&cx.caller, cx.now));
+            Ok(flow::go_on(cx, &waiting.journey(), Some(signed_in)).await)
+        }
         Ok(false) => Err(flow::already_answered(cx)),
         Err(error) => Err(cx.error(error)),
     }

@@ -7,14 +7,13 @@ use axum::response::Response;
 
 use super::cx::{PageCx, html, interaction_path};
 use super::flow::{self, Waiting};
-use super::login::retry_later;
+use super::login::complete;
 use super::view::{Login, LoginError};
-use crate::accounts::login::{Attempt, Outcome, sign_in};
+use crate::accounts::login::{Attempt, Outcome, Proven, sign_in};
 use crate::accounts::sessions;
 use crate::authorize::interaction;
 use crate::http::session::Form;
-use crate::http::{csp, paths};
-use crate::model::browser_session::BrowserSessionId;
+use crate::http::{csp, known_browser, paths};
 use crate::model::interaction::Progress;
 use crate::protocol::error::OAuthError;
 
@@ -44,31 +43,40 @@ pub async fn post(
         username,
         password: params.field("password").unwrap_or_default(),
         current: waiting.signed_in.as_ref().map(|signed_in| &signed_in.session),
+        known_browser: known_browser::read(&cx.app, &headers),
         caller: &cx.caller,
         now: cx.now,
     };
     match sign_in(&cx.app, &attempt).await.map_err(|error| cx.error(error))? {
-        Outcome::SignedIn(session) | Outcome::Confirmed(session) => signed_in(&mut cx, waiting, session)
+        Outcome::SignedIn(proven) | Outcome::Confirmed(proven) => signed_in(&mut cx, waiting, &proven)
             .await
             .map_err(|error| cx.error(error)),
         Outcome::Refused => Err(show(&cx, &waiting, Some(LoginError::WrongCredentials), Some(username))),
+        Outcome::Throttled { retry_after } => {
+            let error = LoginError::Throttled(retry_after);
+            Err(show(&cx, &waiting, Some(error), Some(username)))
+        }
         Outcome::Busy => Err(show(&cx, &waiting, Some(LoginError::Busy), Some(username))),
     }
 }
 
 /// Notes the sign-in for this request and goes on with it.
-async fn signed_in(cx: &mut PageCx, mut waiting: Waiting, session: BrowserSessionId) -> Result<Response, OAuthError> {
+async fn signed_in(cx: &mut PageCx, mut waiting: Waiting, proven: &Proven) -> Result<Response, OAuthError> {
+    let session = proven.session;
     cx.browser.sign_in(&cx.app, session, cx.now).await?;
     let progress = Progress {
         signed_in: Some(session),
         ..waiting.interaction.progress.clone()
     };
-    if !interaction::advance(&cx.app, &mut waiting.interaction, progress).await? {
-        return Ok(flow::already_answered(cx));
-    }
-    let client_id = &waiting.interaction.request.client_id;
-    let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), &cx.caller, cx.now).await?;
-    Ok(flow::go_on(cx, &waiting.journey(), now_signed_in.as_ref()).await)
+    let mut response = if interaction::advance(&cx.app, &mut waiting.interaction, progress).await? {
+        let client_id = &waiting.interaction.request.client_id;
+        let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), &cx.caller, cx.now).await?;
+        flow::go_on(cx, &waiting.journey(), now_signed_in.as_ref()).await
+    } else {
+        flow::already_answered(cx)
+    };
+    known_browser::write(&cx.app, &mut response, &proven.known_browser);
+    Ok(response)
 }
 
 fn show(cx: &PageCx, waiting: &Waiting, error: Option<LoginError>, typed: Option<&str>) -> Response {
@@ -90,5 +98,7 @@ fn show(cx: &PageCx, waiting: &Waiting, error: Option<LoginError>, typed: Option
         error,
     };
     let status = error.map_or(StatusCode::OK, LoginError::status);
-    retry_later(html(status, &page, &csp::page_towards(&request.redirect_uri)))
+    let mut response = html(status, &page, &csp::page_towards(&request.redirect_uri));
+    complete(&mut response, error);
+    response
 }

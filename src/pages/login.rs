@@ -1,15 +1,16 @@
 //! `/login`: sign in for its own sake. Where it leads is fixed, so there is no address to tamper with.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::cx::PageCx;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
 use crate::http::error::RETRY_AFTER;
-use crate::http::paths;
 use crate::http::session::Form;
+use crate::http::{known_browser, paths, respond};
+use crate::protocol::error::{OAuthError, Reason};
 
 /// The form.
 pub async fn get(cx: PageCx) -> Result<Response, Response> {
@@ -28,16 +29,20 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
         username,
         password: params.field("password").unwrap_or_default(),
         current: current.as_ref().map(|signed_in| &signed_in.session),
+        known_browser: known_browser::read(&cx.app, &headers),
         caller: &cx.caller,
         now: cx.now,
     };
     match sign_in(&cx.app, &attempt).await.map_err(|error| cx.error(error))? {
-        Outcome::SignedIn(session) | Outcome::Confirmed(session) => {
-            let bound = cx.browser.sign_in(&cx.app, session, cx.now).await;
+        Outcome::SignedIn(proven) | Outcome::Confirmed(proven) => {
+            let bound = cx.browser.sign_in(&cx.app, proven.session, cx.now).await;
             bound.map_err(|error| cx.error(error))?;
-            Ok(cx.see_other(paths::HOME))
+            let mut response = cx.see_other(paths::HOME);
+            known_browser::write(&cx.app, &mut response, &proven.known_browser);
+            Ok(response)
         }
         Outcome::Refused => show(cx, Some(LoginError::WrongCredentials), username).await,
+        Outcome::Throttled { retry_after } => show(cx, Some(LoginError::Throttled(retry_after)), username).await,
         Outcome::Busy => show(cx, Some(LoginError::Busy), username).await,
     }
 }
@@ -55,17 +60,22 @@ async fn show(mut cx: PageCx, error: Option<LoginError>, username: &str) -> Resu
         reauth: false,
         error,
     };
-    Ok(retry_later(
-        cx.page(error.map_or(StatusCode::OK, LoginError::status), &page),
-    ))
+    let mut response = cx.page(error.map_or(StatusCode::OK, LoginError::status), &page);
+    complete(&mut response, error);
+    Ok(response)
 }
 
-/// A page that could not check the password says when to try again.
-pub(super) fn retry_later(mut response: Response) -> Response {
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
-    response
+/// A page on which no password was checked says when to try again, and the log says why.
+pub(super) fn complete(response: &mut Response, error: Option<LoginError>) {
+    let retry_after = match error {
+        Some(LoginError::Busy) => RETRY_AFTER,
+        Some(LoginError::Throttled(seconds)) => {
+            respond::note_reason(response, OAuthError::until(Reason::SignInThrottled, seconds));
+            HeaderValue::from(seconds)
+        }
+        _ => return,
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after);
 }
 
 impl LoginError {
@@ -74,6 +84,7 @@ impl LoginError {
         match self {
             Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::FormStale => StatusCode::FORBIDDEN,
         }
     }

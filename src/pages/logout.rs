@@ -8,7 +8,7 @@ use super::cx::PageCx;
 use super::error::PageError;
 use super::flow::account_view;
 use super::view::{SignOut, SignedOut};
-use crate::accounts::sessions;
+use crate::accounts::{sessions, trail};
 use crate::http::paths;
 use crate::http::session::Form;
 
@@ -35,9 +35,13 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
     if !cx.browser.accepts(&cx.app, Form::Logout, params.field("csrf")) {
         return Err(cx.error(PageError::FormStale));
     }
+    let signed_in = cx.signed_in().await?;
     sessions::sign_out(&cx.app, session, cx.now)
         .await
         .map_err(|error| cx.error(error))?;
+    if let Some(signed_in) = signed_in {
+        trail::signed_out(&cx.app, signed_in.user.id, (&cx.caller, cx.now));
+    }
     let forgotten = cx.browser.forget().await;
     forgotten.map_err(|error| cx.error(error))?;
     Ok(done(&cx))

@@ -100,32 +100,51 @@ impl Login {
 pub enum LoginError {
     /// Username or password did not match.
     WrongCredentials,
-    /// Too many attempts, or too many at once.
+    /// Too many attempts at once.
     Busy,
+    /// Too many wrong passwords; the next may be tried after so many seconds.
+    Throttled(i64),
     /// The form's token does not belong to this browser session.
     FormStale,
 }
 
 impl LoginError {
     /// All of them, for the tests.
-    pub const ALL: [Self; 3] = [Self::WrongCredentials, Self::Busy, Self::FormStale];
+    pub const ALL: [Self; 4] = [
+        Self::WrongCredentials,
+        Self::Busy,
+        Self::Throttled(180),
+        Self::FormStale,
+    ];
 
     /// One sentence for the person.
     pub fn what_happened(self) -> &'static str {
         match self {
             Self::WrongCredentials => "Wrong username or password.",
             Self::Busy => "We cannot sign you in just now.",
+            Self::Throttled(_) => "Too many attempts.",
             Self::FormStale => "This page was out of date.",
         }
     }
 
     /// The next step, always something that this page offers.
-    pub fn what_to_do(self) -> &'static str {
+    pub fn what_to_do(self) -> String {
         match self {
-            Self::WrongCredentials => "Check both and try again.",
-            Self::Busy => "Wait a minute, then try again.",
-            Self::FormStale => "Enter your password again. If this repeats, allow cookies for this site.",
+            Self::WrongCredentials => "Check both and try again.".to_owned(),
+            Self::Busy => "Wait a minute, then try again.".to_owned(),
+            Self::Throttled(seconds) => format!("Try again in {}.", wait(seconds)),
+            Self::FormStale => "Enter your password again. If this repeats, allow cookies for this site.".to_owned(),
         }
+    }
+}
+
+/// A time to wait in words, rounded up: who comes back then does not come too early.
+pub fn wait(seconds: i64) -> String {
+    let up = |unit: i64| (seconds + unit - 1) / unit;
+    match seconds {
+        ..=60 => "a minute".to_owned(),
+        61..=7200 => format!("{} minutes", up(60)),
+        _ => format!("{} hours", up(3600)),
     }
 }
 

@@ -172,6 +172,9 @@ reasons! {
     ResourceNotGranted => InvalidTarget, "resource was not granted, or has nothing to do with the scope";
     ResourcesDisagree => InvalidTarget, "the APIs of the scope want different tokens: name one by resource";
     // what the person did, or would have to do
+    UsernameUnknown => AccessDenied, "no account has the name that was typed";
+    PasswordWrong => AccessDenied, "the password is wrong";
+    AccountDisabled => AccessDenied, "the account is disabled";
     Denied => AccessDenied, "the person denied the request";
     NotSignedIn => LoginRequired, "nobody is signed in";
     SignInTooOld => LoginRequired, "the sign-in is older than max_age";

@@ -97,6 +97,12 @@ impl AuditLog {
         self.0.arrived.notified().await;
     }
 
+    /// Whether anything waits, or is to be told as lost.
+    pub fn is_waiting(&self) -> bool {
+        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        !waiting.events.is_empty() || waiting.lost > 0
+    }
+
     /// Takes what waits, at most `limit` events.
     pub fn take(&self, limit: usize) -> Batch {
         self.0

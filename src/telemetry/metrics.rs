@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use self::names::{Kind, Metric};
 use crate::model::audit_event::AuditKind;
+use crate::model::throttle::ThrottleKind;
 use crate::protocol::error::{ErrorCode, Reason};
 use crate::protocol::grant_type::GrantType;
 
@@ -38,7 +39,7 @@ struct Inner {
     refusals: Vec<Counter>,
     token_requests: Family<(&'static str, &'static str), Counter>,
     events: Vec<Counter>,
-    throttled: Family<&'static str, Counter>,
+    throttled: Vec<Counter>,
     statements: Family<&'static str, Histogram>,
     pool_timeouts: Counter,
     swept: Family<&'static str, Counter>,
@@ -86,13 +87,14 @@ impl Metrics {
             counter(&recorder, &names::REFUSALS, &labels)
         };
         let event = |kind: &AuditKind| counter(&recorder, &names::EVENTS, &[("kind", kind.as_str())]);
+        let throttled = |limit: &ThrottleKind| counter(&recorder, &names::THROTTLED, &[("limit", limit.as_str())]);
         Ok(Self(Some(Arc::new(Inner {
             in_flight: gauge(&recorder, &names::IN_FLIGHT, &[]),
             requests: Family::default(),
             refusals: Reason::ALL.iter().map(refusal).collect(),
             token_requests: Family::default(),
             events: AuditKind::ALL.iter().map(event).collect(),
-            throttled: Family::default(),
+            throttled: ThrottleKind::ALL.iter().map(throttled).collect(),
             statements: Family::default(),
             pool_timeouts: counter(&recorder, &names::POOL_TIMEOUTS, &[]),
             swept: Family::default(),
@@ -138,11 +140,10 @@ impl Metrics {
         inner.events[kind as usize].increment(1);
     }
 
-    /// An attempt was refused because `limit` was reached.
-    pub fn throttled(&self, limit: &'static str) {
+    /// An attempt was refused because this limit was reached.
+    pub fn throttled(&self, limit: ThrottleKind) {
         let Some(inner) = &self.0 else { return };
-        let make = || (limit, counter(&inner.recorder, &names::THROTTLED, &[("limit", limit)]));
-        inner.throttled.get(limit, make).increment(1);
+        inner.throttled[limit as usize].increment(1);
     }
 
     /// A statement was run. `name` is the one under which it is declared.
@@ -348,12 +349,15 @@ mod tests {
 
     /// The handles are in the order of the variants.
     #[test]
-    fn every_reason_and_every_kind_has_a_counter_of_its_own() {
+    fn every_reason_kind_and_limit_has_a_counter_of_its_own() {
         for (at, reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(*reason as usize, at);
         }
         for (at, kind) in AuditKind::ALL.iter().enumerate() {
             assert_eq!(*kind as usize, at);
+        }
+        for (at, limit) in ThrottleKind::ALL.iter().enumerate() {
+            assert_eq!(*limit as usize, at);
         }
         let metrics = Metrics::on().unwrap();
         metrics.event(AuditKind::AuditLost);
@@ -376,7 +380,7 @@ mod tests {
     fn limits_statements_and_tables_are_counted_by_name() {
         let metrics = Metrics::on().unwrap();
         for _ in 0..2 {
-            metrics.throttled("sign_in_address");
+            metrics.throttled(ThrottleKind::SignInAddress);
             metrics.statement("CLIENT", Duration::from_micros(200));
             metrics.swept("grants", 20);
         }
@@ -404,12 +408,13 @@ mod tests {
     fn two_servers_count_apart_and_one_that_is_off_counts_nothing() {
         let (one, other, off) = (Metrics::on().unwrap(), Metrics::on().unwrap(), Metrics::default());
         for metrics in [&one, &off] {
-            metrics.throttled("x");
+            metrics.throttled(ThrottleKind::SignInAddress);
             metrics.request("/", "GET", Instant::now()).answered(200, None);
             metrics.upkeep();
         }
-        assert!(text(&one).contains("portcullis_throttled_total"));
-        assert!(!text(&other).contains("portcullis_throttled_total"));
+        let line = |count: u32| format!("portcullis_throttled_total{{limit=\"sign_in_address\"}} {count}");
+        assert_line(&one, &line(1));
+        assert_line(&other, &line(0));
         assert_eq!(off.render(), None);
     }
 }

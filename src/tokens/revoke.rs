@@ -3,8 +3,11 @@
 use super::verify::{self, Handle};
 use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::model::grant::EndReason;
+use crate::model::user::UserId;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::store::Catalog;
 use crate::time::Timestamp;
@@ -16,18 +19,21 @@ pub async fn revoke(
     client: &Client,
     catalog: &Catalog,
     token: &str,
-    now: Timestamp,
+    (caller, now): (&Caller, Timestamp),
 ) -> Result<(), OAuthError> {
+    let revoked = AuditEvent::new(AuditKind::TokenRevoked, Actor::Client(client.client_id.clone()), now);
+    let revoked = revoked.by(caller).client(&client.client_id);
     if let Some(refresh) = OpaqueToken::parse(Kind::Refresh, token) {
         let found = app.store().load_refresh_token(&refresh.digest()).await?;
-        return match found.filter(|found| found.grant.client_id == client.client_id) {
-            Some(own) => app
-                .store()
-                .end_grant(own.grant.id, EndReason::Revoked, now)
-                .await
-                .map_err(OAuthError::from),
-            None => Ok(()),
+        let Some(own) = found.filter(|found| found.grant.client_id == client.client_id) else {
+            return Ok(());
         };
+        app.store().end_grant(own.grant.id, EndReason::Revoked, now).await?;
+        if own.grant.ended.is_none() {
+            let event = revoked.subject(own.grant.user_id).grant(own.grant.id);
+            app.audit().record(event.detail("token", "refresh_token"));
+        }
+        return Ok(());
     }
     let found = match verify::access_token(app, catalog, token, now).await {
         Ok(found) => found,
@@ -41,5 +47,11 @@ pub async fn revoke(
         Handle::Opaque(digest) => app.store().delete_access_token(&digest).await?,
         Handle::Jwt(jti) => app.store().revoke_jwt(&jti, found.expires_at).await?,
     }
+    let subject = found.subject.parse().map(UserId);
+    let event = match (found.grant_id, subject) {
+        (Some(grant), Ok(subject)) => revoked.grant(grant).subject(subject),
+        _ => revoked,
+    };
+    app.audit().record(event.detail("token", "access_token"));
     Ok(())
 }

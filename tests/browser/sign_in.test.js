@@ -38,6 +38,28 @@ async function signInAgain(page) {
   await decisionButton(page, 'allow').waitFor();
 }
 
+test('after too many wrong passwords the page says when to try again', async () => {
+  await asPerson(browser, server, async (page) => {
+    await page.goto(authorizationRequest(server).url);
+    const statuses = [];
+    for (let number = 0; number < 11; number += 1) {
+      await fillSignIn(page, { username: 'somebody.else', password: 'not the password' });
+      const [response] = await Promise.all([
+        page.waitForResponse((answer) => answer.request().method() === 'POST'),
+        page.click('#login-submit'),
+      ]);
+      statuses.push(response.status());
+      await page.getByRole('alert').waitFor();
+    }
+    assert.deepEqual(statuses, [...Array(10).fill(401), 429]);
+    const alert = await page.getByRole('alert').innerText();
+    assert.match(alert, /Too many attempts\.\s+Try again in 2 minutes\./);
+    assert.equal(await page.inputValue('input[name=username]'), 'somebody.else');
+    // Another account is not affected.
+    await signInAgain(page);
+  }, { tolerate });
+});
+
 test('allow gives a code, and deny gives access_denied', async () => {
   await asPerson(browser, server, async (page) => {
     const first = authorizationRequest(server);

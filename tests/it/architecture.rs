@@ -10,7 +10,7 @@ use source::{File, Function, code_of, files};
 /// The tiers of `src/lib.rs`, from the bottom. `app` and `main` are the tops of theirs.
 const TIERS: &[&[&str]] = &[
     &["protocol", "model", "config", "time"],
-    &["crypto", "outbound", "telemetry"],
+    &["crypto", "outbound", "quota", "telemetry"],
     &["store"],
     &["app"],
     &["limits"],
@@ -50,7 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum_server", &["cli/"]),
     ("rustls", &["cli/"]),
     ("rustls_pki_types", &["cli/"]),
-    ("governor", &["http/"]),
+    ("governor", &["quota.rs"]),
     ("qrcode", &["cli/", "playground/"]),
     ("metrics", &["telemetry/"]),
     ("metrics_exporter_prometheus", &["telemetry/"]),

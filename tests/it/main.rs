@@ -16,7 +16,9 @@
 mod architecture;
 mod audiences;
 mod audit;
+mod audit_command;
 mod conformance_shape;
+mod metrics;
 mod openidconnect_client;
 mod query_budget;
 mod races;
@@ -28,3 +30,4 @@ mod support;
 mod sweeping;
 mod tls;
 mod token_command;
+mod traces;

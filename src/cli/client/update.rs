@@ -6,6 +6,8 @@ use clap::Args;
 use super::options::Options;
 use super::{find, logo, metadata, settle, show};
 use crate::cli::cx::Cx;
+use crate::cli::trail;
+use crate::model::audit_event::AuditKind;
 use crate::model::client::{Client, ClientMetadata, ConsentPolicy};
 
 /// How to change a client.
@@ -59,14 +61,20 @@ pub async fn run(cx: &Cx, args: &UpdateArgs) -> anyhow::Result<()> {
         "nothing to change; see `portcullis client update --help`"
     );
     let id = &client.client_id;
+    let trail = cx.trail().await?;
+    let event = || trail.event(AuditKind::ClientChanged).client(id);
     if changed != client.metadata {
         settle(cx.store.update_client(&client, &changed, cx.now()).await?, id)?;
+        let names = trail::changed(&client.metadata, &changed)?;
+        trail.record(event().detail("metadata", names)).await?;
     }
     if let Some(logo) = logo {
         cx.store.set_logo(id, logo.media_type, &logo.image).await?;
+        trail.record(event().detail("logo", true)).await?;
     }
     if switched {
         settle(cx.store.set_client_enabled(id, args.enable, cx.now()).await?, id)?;
+        trail.record(event().detail("enabled", args.enable)).await?;
     }
     let after = find(cx, &args.id).await?;
     show::one(cx, &after, &format!("Changed the client.\n{}", advice(&client, &after))).await

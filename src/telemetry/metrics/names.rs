@@ -86,7 +86,7 @@ metrics! {
     EVENTS = "portcullis_security_events_total" Kind::Counter, ["kind"],
         "Security events, by the kind that the audit trail gives them.";
     THROTTLED = "portcullis_throttled_total" Kind::Counter, ["limit"],
-        "Attempts that were refused because a limit was reached, by limit.";
+        "Attempts that were refused because a limit on guessing was reached, by limit.";
 
     // the database
     STATEMENTS = "portcullis_database_statement_duration_seconds" Kind::Histogram(STATEMENT_BUCKETS), ["statement"],

@@ -349,7 +349,8 @@ both_stores! {
     }
 
     async fn bi_28_a_crowd_of_honest_users_is_served(db: TestDb) {
-        let server = TestServer::new(db).await;
+        // One account stands for the crowd; no person signs in forty times at once.
+        let server = TestServer::with(db, |config| config.limits.sign_in_per_account = "40 per 1m".parse().unwrap()).await;
         server.alice().await;
         let client = server.add_client(ClientSpec::web("shop").trusted()).await;
         let mut crowd = tokio::task::JoinSet::new();

@@ -13,7 +13,9 @@ use portcullis::telemetry::init;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::sockets::get_over_http2;
+use crate::support::collector::Collector;
 use crate::support::process::{Process, isolate, run};
+use crate::support::scrape::scrape;
 use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestRequest, TestServer, Tokens, api, both_stores};
 
 /// Everything that an attacker would like to find, by name.
@@ -169,7 +171,9 @@ both_stores! {
     async fn lk_01_no_secret_reaches_the_log_at_any_level(db: TestDb) {
         let server = TestServer::new(db).await;
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
-        let process = Process::serve(&server, &[levels]);
+        let collector = Collector::start().await;
+        let settings = [levels, &collector.setting(), "metrics.listen=127.0.0.1:0"];
+        let mut process = Process::serve(&server, &settings);
         let secrets = every_flow(&server, &process.node(&server)).await;
         // The library for HTTP/2 is the one that logs whole headers.
         get_over_http2(&process, "cookie", "__Host-portcullis=canary-forged-cookie").await;
@@ -180,11 +184,25 @@ both_stores! {
         assert_absent(&secrets, &log, "the log");
         assert!(!log.contains("BEGIN PRIVATE") && !log.contains("PRIVATE KEY"));
         assert!(!log.contains("SELECT ") && !log.contains("INSERT "), "no statements");
+        collector.wait(|span| span.name == "POST /revoke");
+        collector.wait(|span| span.name == "POST /authorize");
+        let spans = collector.text();
+        assert!(collector.spans().len() > 100, "it did trace");
+        assert_absent(&secrets, &spans, "a span");
+        assert!(!spans.contains("SELECT ") && !spans.contains("INSERT INTO"), "no statements");
+        assert_absent(&secrets, &scrape(&process).await, "the metrics");
+        process.signal("TERM");
+        assert!(process.ended().is_some_and(|status| status.success()));
+        let trail = server.audit_trail().await;
+        assert!(trail.len() > 10, "{trail:?}");
+        assert_absent(&secrets, &format!("{trail:?}"), "the audit trail");
+        assert!(log.contains(r#""kind":"sign_in_failed""#), "the trail is in the log for those who ask");
     }
 
-    async fn lk_02_the_request_line_knows_the_route_only(db: TestDb) {
+    async fn lk_02_request_line_and_span_know_the_route_only(db: TestDb) {
         let server = TestServer::new(db).await;
-        let process = Process::serve(&server, &[]);
+        let collector = Collector::start().await;
+        let process = Process::serve(&server, &[&collector.setting()]);
         let node = process.node(&server);
         for path in ["/authorize?code=canary&state=canary", "/interaction/canary/login?x=canary", "/canary?y=canary"] {
             node.get(path).header("referer", "https://shop.example/?canary").header("user-agent", "canary").await;
@@ -193,6 +211,9 @@ both_stores! {
         let log = process.log();
         assert!(log.contains(r#""route":"/interaction/{id}/login""#) && log.contains(r#""route":"/authorize""#), "{log}");
         assert!(!log.contains("canary"), "{log}");
+        collector.wait(|span| span.name == "GET none");
+        collector.wait(|span| span.name == "GET /interaction/{id}/login");
+        assert!(!collector.text().contains("canary"), "{:?}", collector.spans());
     }
 
     async fn lk_03_a_broken_server_explains_nothing(db: TestDb) {
@@ -220,6 +241,7 @@ both_stores! {
     async fn lk_05_the_database_holds_no_secret_in_clear(db: TestDb) {
         let server = TestServer::new(db).await;
         let mut secrets = every_flow(&server, &server).await;
+        assert!(server.audit_trail().await.len() > 10);
         let not_secret_here = ["e-mail address", "password hash", "state", "nonce", "login hint"];
         secrets.retain(|(name, _)| !not_secret_here.contains(name));
         let dump = dump(&server).await;

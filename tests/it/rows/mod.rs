@@ -38,3 +38,4 @@ mod sign_in;
 mod sign_out;
 mod soak;
 mod sockets;
+mod throttling;

@@ -3,6 +3,7 @@
 
 mod browser;
 mod cluster;
+pub mod collector;
 mod crowd;
 mod db;
 mod fixtures;
@@ -10,6 +11,7 @@ mod html;
 mod http;
 pub mod process;
 mod proxy;
+pub mod scrape;
 mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};

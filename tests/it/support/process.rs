@@ -93,14 +93,18 @@ impl Process {
     }
 
     /// Starts `command`, which logs as JSON, and waits for the line `message` that tells the address.
-    pub fn listening(mut command: Command, message: &str) -> Self {
+    pub fn listening(command: Command, message: &str) -> Self {
+        Self::announced(command, &format!(r#""message":"{message}""#))
+    }
+
+    /// Starts any program that logs as JSON, and waits for the line with `needle` and an `address`.
+    pub fn announced(mut command: Command, needle: &str) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = collect(child.stderr.take().unwrap());
         drop(collect(child.stdout.take().unwrap()));
-        let needle = format!(r#""message":"{message}""#);
-        let found = pause_until(|| stderr.lock().unwrap().contains(&needle) || child.try_wait().unwrap().is_some());
+        let found = pause_until(|| stderr.lock().unwrap().contains(needle) || child.try_wait().unwrap().is_some());
         let log = stderr.lock().unwrap().clone();
-        let line = log.lines().find(|line| line.contains(&needle));
+        let line = log.lines().find(|line| line.contains(needle));
         let (true, Some(line)) = (found, line) else {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -321,4 +325,16 @@ pub fn pause_until(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(20));
     }
     false
+}
+
+/// The same for what has to be asked for.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
 }
