@@ -45,16 +45,34 @@ fn measured(command: Command) -> Duration {
     started.elapsed()
 }
 
-/// Runs the command and kills it at a random moment of the time that it takes. Returns whether it had ended by itself.
-async fn kill_within(mut command: Command, time: Duration) -> bool {
+/// Runs the command and kills it at a random moment of the time that it takes.
+async fn kill_within(server: &TestServer, mut command: Command, time: Duration) {
+    let mut raw = server.db.raw().await;
+    let began = if server.db.is_postgres() {
+        raw.texts("SELECT clock_timestamp()::text").await.remove(0)
+    } else {
+        String::new()
+    };
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     // Not to wait for something: this moment is what the test is about.
     tokio::time::sleep(random_part_of(time)).await;
-    let ended = child.try_wait().unwrap().is_some();
     child.kill().unwrap();
     child.wait().unwrap();
-    ended
+    if server.db.is_postgres() {
+        // What it had sent is still carried out. It is over when its connections are gone.
+        let connections = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portcullis'
+                AND datname = current_database() AND backend_start > '{began}'"
+        );
+        let killed = Instant::now();
+        while raw.number(&connections).await > 0 {
+            assert!(
+                killed.elapsed() < Duration::from_secs(10),
+                "PostgreSQL notices that its client is gone"
+            );
+        }
+    }
 }
 
 both_stores! {
@@ -94,7 +112,7 @@ both_stores! {
         let rotate = || command(&server, data.path(), &["key", "rotate", "--alg", "EdDSA", "--now"]);
         let time = measured(rotate());
         for _ in 0..rounds() {
-            kill_within(rotate(), time).await;
+            kill_within(&server, rotate(), time).await;
             let keys = server.store().signing_keys().await.unwrap();
             // By the clock of the commands, which is the machine's.
             let now = Clock::System.now();
@@ -124,7 +142,7 @@ both_stores! {
             if round == 0 {
                 time = measured(rotate);
             } else {
-                kill_within(rotate, time).await;
+                kill_within(&server, rotate, time).await;
             }
             // The command went by the machine's clock, and the old secret has ended by it.
             server.advance(Clock::System.now().since(server.app.clock().now()));
@@ -170,7 +188,7 @@ both_stores! {
             if round == 0 {
                 time = measured(change);
             } else {
-                kill_within(change, time).await;
+                kill_within(&server, change, time).await;
             }
             let mut works = Vec::new();
             for password in [&current, &new] {
@@ -201,7 +219,7 @@ both_stores! {
             if round == 0 {
                 time = measured(migrate());
             } else {
-                kill_within(migrate(), time).await;
+                kill_within(&server, migrate(), time).await;
             }
             // Whole or not at all; a node that finds less than all of it is not ready.
             match server.store().migration_state().await.unwrap() {
