@@ -140,7 +140,8 @@ impl App {
         if let Some((_, ring)) = known.filter(|(version, _)| *version == catalog.version) {
             return Ok(ring);
         }
-        let opened = KeyRing::open(&catalog.keys, &self.0.master_key).map_err(|error| {
+        let known = self.last_key_ring().unwrap_or_default();
+        let opened = KeyRing::reopen(&catalog.keys, &self.0.master_key, &known).map_err(|error| {
             tracing::error!(%error, "the signing keys cannot be opened");
             OAuthError::from(Reason::Internal)
         })?;

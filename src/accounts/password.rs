@@ -1,6 +1,7 @@
 //! Changing one's own password. The present one is always asked for: a stolen session alone must not take over an account.
 
 use crate::accounts::login::{Checked, Proven, check_password};
+use crate::accounts::trail;
 use crate::app::App;
 use crate::crypto::policy::{PasswordPolicy, WeakPassword};
 use crate::limits::known_browser;
@@ -106,7 +107,10 @@ pub async fn change(app: &App, asking: &Asking<'_>, typed: &Typed<'_>) -> Result
         };
         match check_password(app, &password, typed.current, asking.now).await? {
             Checked::Right { .. } => {}
-            Checked::Wrong => break,
+            Checked::Wrong => {
+                trail::refused(app, Some(&verified), (asking.caller, asking.now));
+                break;
+            }
             Checked::Throttled { retry_after } => return Ok(Outcome::Throttled { retry_after }),
             Checked::Busy => return Ok(Outcome::Busy),
         }

@@ -320,7 +320,9 @@ async fn keys_tell_their_age_and_their_successor() {
     );
     let age = key_of(&found, "portcullis_signing_key_age_seconds");
     assert!((1000.0..1200.0).contains(&age), "{age}");
-    jobs::keys::rotate(&server.app, SigningAlg::Es256, 3600).await.unwrap();
+    jobs::keys::rotate(&server.app, SigningAlg::Es256, jobs::keys::Handover::After(3600))
+        .await
+        .unwrap();
     server.advance(600);
     let found = asked(&server).await;
     assert_sum(

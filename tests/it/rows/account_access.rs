@@ -4,7 +4,7 @@ use axum::http::Method;
 use portcullis::model::api::AccessTokenFormat;
 use portcullis::model::audit_event::{AuditEvent, AuditKind};
 use portcullis::protocol::scope::Scope;
-use portcullis::store::{NewCode, NewGrant};
+use portcullis::store::{ConsentUse, NewCode, NewGrant};
 
 use super::account::{PAGES, signed_in};
 use super::answers::count;
@@ -460,7 +460,10 @@ async fn allow(
         grant: &grant,
         offline: false,
         code: &code,
-        remember: Some(scope),
+        consent: Some(ConsentUse::Remembered {
+            before: None,
+            now: scope,
+        }),
         interaction: None,
     };
     store.issue_code(&new).await.unwrap();

@@ -24,6 +24,7 @@ mod faults;
 mod forged_jwts;
 mod introspection;
 mod jwts;
+mod keys;
 mod killed_database;
 mod leaks;
 mod listed;

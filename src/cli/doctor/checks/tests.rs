@@ -69,6 +69,7 @@ fn key(alg: SigningAlg) -> SigningKey {
         active_from: NOW.plus(-30 * DAY),
         retires_at: None,
         gone_at: None,
+        revoked_at: None,
     }
 }
 
