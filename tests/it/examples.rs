@@ -72,7 +72,7 @@ fn calls(text: &str) -> Vec<Vec<String>> {
         let line = line.trim().trim_start_matches("# ").trim();
         let list = line
             .split_once('[')
-            .filter(|(key, _)| ["command: ", "test: ", "CMD ", "ENTRYPOINT "].contains(&key) || key.ends_with("CMD "));
+            .filter(|(key, _)| ["command: ", "test: ", "CMD ", "ENTRYPOINT "].contains(key) || key.ends_with("CMD "));
         if let Some((key, list)) = list {
             let mut words: Vec<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
             let start = words.iter().position(|word| word.ends_with("/portcullis"));
