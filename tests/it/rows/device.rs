@@ -377,7 +377,7 @@ both_stores! {
         Tokens::of(server.poll(&device).await);
         let events = server.app.audit().take(1000).events;
         for kind in [AuditKind::DeviceApproved, AuditKind::DeviceDenied, AuditKind::TokensIssued] {
-            let event = events.iter().find(|event| event.kind == kind).unwrap_or_else(|| panic!("{kind}"));
+            let event = events.iter().find(|event| event.kind == kind).unwrap_or_else(|| panic!("no {kind}"));
             assert_eq!((event.subject, event.client_id.as_ref()), (Some(alice.id), Some(&tv.client_id())));
             assert_eq!(event.grant_id.is_some(), kind != AuditKind::DeviceDenied);
             let told = format!("{event:?}");
