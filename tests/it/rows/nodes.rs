@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use super::faults::works;
 use crate::support::process::{Process, serve_command};
 use crate::support::{
