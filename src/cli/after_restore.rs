@@ -8,6 +8,7 @@ use super::cx::Cx;
 use super::output;
 use crate::config::{Config, Span};
 use crate::jobs::last_seen;
+use crate::model::audit_event::AuditKind;
 use crate::time::Clock;
 
 /// End every sign-in, grant and token, because the database is an older one than it was: restored from a backup, or taken over
@@ -37,7 +38,12 @@ pub async fn run(command: Command, mut config: Config, json: bool) -> anyhow::Re
             command.yes || output::confirm(question)?,
             "nothing was ended; confirm with --yes"
         );
-        Some(cx.store.end_everything(cx.now()).await?)
+        let trail = cx.trail().await?;
+        let ended = cx.store.end_everything(cx.now()).await?;
+        let event = trail.event(AuditKind::SessionEnded).detail("restored", true);
+        let event = event.detail("sessions", ended.sessions).detail("grants", ended.grants);
+        trail.record(event).await?;
+        Some(ended)
     };
     settle(cx).await?;
     let Some(ended) = ended else {

@@ -25,6 +25,20 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 /// Sign out, after asking.
 pub const LOGOUT: &str = "/logout";
+/// A person's own account.
+pub const ACCOUNT: &str = "/account";
+/// What is known about the person.
+pub const ACCOUNT_PROFILE: &str = "/account/profile";
+/// How the person is reached.
+pub const ACCOUNT_CONTACT: &str = "/account/contact";
+/// A new password.
+pub const ACCOUNT_PASSWORD: &str = "/account/password";
+/// Where the person is signed in.
+pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
+/// What apps may do.
+pub const ACCOUNT_APPS: &str = "/account/apps";
+/// Taking it back.
+pub const ACCOUNT_APP: &str = "/account/apps/{client_id}";
 /// Sign in for a waiting request.
 pub const INTERACTION_LOGIN: &str = "/interaction/{id}/login";
 /// Choose an account for a waiting request.

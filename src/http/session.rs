@@ -46,6 +46,16 @@ pub enum Form {
     DeviceConfirm(DeviceVisitId),
     /// Sign out.
     Logout,
+    /// Change the profile.
+    Profile,
+    /// Change how one is reached.
+    Contact,
+    /// Change the password.
+    Password,
+    /// End sessions.
+    Sessions,
+    /// Take access back from an app.
+    Apps,
 }
 
 /// The browser of this request. It holds the id of its cookie session, hence no `Debug`.
@@ -164,6 +174,11 @@ impl Browser {
             Form::DeviceLogin(visit) => ("device login", Some(visit.0), Uuid::nil()),
             Form::DeviceConfirm(visit) => ("device confirm", Some(visit.0), sign_in),
             Form::Logout => ("logout", None, sign_in),
+            Form::Profile => ("profile", None, sign_in),
+            Form::Contact => ("contact", None, sign_in),
+            Form::Password => ("password", None, sign_in),
+            Form::Sessions => ("sessions", None, sign_in),
+            Form::Apps => ("apps", None, sign_in),
         };
         let about = about.unwrap_or(Uuid::nil());
         let parts = [

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::store::{StoreError, counted};
+use crate::store::{StoreError, counted_in_job};
 
 /// Between two batches, so that writers who wait get their turn.
 const BREATH: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Sweeps everything that has expired by now. Returns how many rows went.
 pub async fn once(app: &App) -> Result<u64, StoreError> {
-    counted(app.metrics(), sweep(app)).await.0
+    counted_in_job(app.metrics(), sweep(app)).await
 }
 
 async fn sweep(app: &App) -> Result<u64, StoreError> {

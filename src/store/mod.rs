@@ -55,7 +55,7 @@ pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
-pub use stats::{QueryStats, counted};
+pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
 pub use throttles::{Limit, MAX_LIMITS, Reservation};
 pub use users::{PasswordChange, UserWrite};

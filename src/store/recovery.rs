@@ -10,6 +10,8 @@ statements! {
     END_EVERY_GRANT = "UPDATE grants SET ended_at = $1, end_reason = $2 WHERE ended_at IS NULL";
     END_EVERY_SESSION = "UPDATE browser_session SET ended_at = $1 WHERE ended_at IS NULL";
     DELETE_EVERY_CODE = "DELETE FROM code";
+    // With those who stand before one.
+    DELETE_EVERY_DEVICE = "DELETE FROM device_grant";
     DELETE_EVERY_ACCESS_TOKEN = "DELETE FROM access_token";
     DELETE_EVERY_INTERACTION = "DELETE FROM interaction";
     DELETE_EVERY_COOKIE = "DELETE FROM web_session";
@@ -24,6 +26,7 @@ statements! {
 /// What is deleted without a trace, beside what ends.
 const GONE: &[&Statement] = &[
     &DELETE_EVERY_CODE,
+    &DELETE_EVERY_DEVICE,
     &DELETE_EVERY_ACCESS_TOKEN,
     &DELETE_EVERY_INTERACTION,
     &DELETE_EVERY_COOKIE,
@@ -50,7 +53,7 @@ pub struct DatabaseMark {
 }
 
 impl Store {
-    /// Ends every sign-in, grant, code, refresh token and opaque access token, and every request that waits for a person.
+    /// Ends every sign-in, grant, code, device code, refresh token and opaque access token, and every request that waits for a person.
     /// Users, clients, consents and keys stay as they are. One transaction, which takes its time over large tables: open the store
     /// with patience.
     pub async fn end_everything(&self, now: Timestamp) -> Result<Ended> {

@@ -21,6 +21,8 @@ pub struct QueryStats {
 struct Watched {
     stats: Cell<QueryStats>,
     metrics: Metrics,
+    /// Somebody waits for the answer, and not for ever.
+    is_request: bool,
 }
 
 tokio::task_local! {
@@ -36,11 +38,21 @@ struct Running {
     span: Span,
 }
 
-/// Runs a request, or a job, and tells what database work it did; its statements count in `metrics`.
+/// Runs a request and tells what database work it did; its statements count in `metrics`.
 pub async fn counted<T>(metrics: &Metrics, work: impl Future<Output = T>) -> (T, QueryStats) {
+    watching(metrics, true, work).await
+}
+
+/// Runs a round of a job, whose statements count in `metrics`. It may take longer than a request.
+pub async fn counted_in_job<T>(metrics: &Metrics, work: impl Future<Output = T>) -> T {
+    watching(metrics, false, work).await.0
+}
+
+async fn watching<T>(metrics: &Metrics, is_request: bool, work: impl Future<Output = T>) -> (T, QueryStats) {
     let watched = Watched {
         stats: Cell::default(),
         metrics: metrics.clone(),
+        is_request,
     };
     let with_stats = async {
         let value = work.await;
@@ -51,7 +63,8 @@ pub async fn counted<T>(metrics: &Metrics, work: impl Future<Output = T>) -> (T,
 
 /// How long this request has waited for the database so far; nothing outside a request.
 pub(super) fn spent() -> Duration {
-    WATCHED.try_with(|watched| watched.stats.get().time).unwrap_or_default()
+    let of_request = |watched: &Watched| watched.is_request.then(|| watched.stats.get().time);
+    WATCHED.try_with(of_request).ok().flatten().unwrap_or_default()
 }
 
 /// Counts one round trip that is no statement of ours: a transaction's begin or commit.

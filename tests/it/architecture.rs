@@ -24,6 +24,11 @@ const TIERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("model", "protocol", "what is stored is made of protocol facts"),
     ("model", "time", "and of times"),
+    (
+        "config",
+        "protocol",
+        "settings that name protocol values are those values",
+    ),
     ("grants", "tokens", "a grant ends in tokens"),
     (
         "authorize",
@@ -86,7 +91,12 @@ const CLOCKS: &[(&str, &[&str])] = &[
     // The other kind of time: as tower-sessions wants it, and for people to read; never from a clock.
     (
         "OffsetDateTime",
-        &["store/web_sessions.rs", "cli/output.rs", "playground/inspect.rs"],
+        &[
+            "store/web_sessions.rs",
+            "cli/output.rs",
+            "playground/inspect.rs",
+            "pages/when.rs",
+        ],
     ),
     ("now_utc", &[]),
     ("Uuid::now_v7", &[]),

@@ -129,7 +129,7 @@ async fn every_metric_is_there_with_its_labels_and_nothing_else_is() {
         assert!(there, "{} is missing", metric.name);
     }
     let text = scrape(&process).await;
-    for metric in names::ALL.iter() {
+    for metric in names::ALL {
         assert!(text.contains(&format!("# HELP {} ", metric.name)), "{}", metric.name);
     }
     assert!(

@@ -20,6 +20,7 @@ const SETTLED: usize = 5;
 /// Every table of the schema, and whether the load of a day fills it.
 const TABLES: &[(&str, Growth)] = &[
     ("access_token", Growth::Swept),
+    ("audit_event", Growth::Swept),
     ("browser_session", Growth::Swept),
     ("client_secret", Growth::Swept),
     ("code", Growth::Swept),
@@ -28,6 +29,7 @@ const TABLES: &[(&str, Growth)] = &[
     ("refresh_token", Growth::Swept),
     ("revoked_jwt", Growth::Swept),
     ("signing_key", Growth::Swept),
+    ("throttle", Growth::Swept),
     ("web_session", Growth::Swept),
     ("api", Growth::ByHand("one row for each API that an operator registers")),
     ("catalog_version", Growth::ByHand("one row")),
@@ -70,6 +72,7 @@ impl World {
             config.sessions.idle_timeout = seconds(DAY);
             config.sessions.absolute_timeout = seconds(2 * DAY);
             config.keys.retirement = seconds(DAY);
+            config.audit.retention = seconds(DAY);
             config.sweep.batch = 3;
         })
         .await;
@@ -124,6 +127,9 @@ impl World {
         leaving.sign_in("alice", PASSWORD).await.page();
         leaving.open("/logout").await.page();
         leaving.submit(&[]).await.page();
+        let mut guessing = Browser::new(server);
+        guessing.open("/login").await.page();
+        guessing.sign_in("alice", "not her password").await.page();
         for _ in 0..3 {
             server.client_credentials(&self.batch).await.expect(200);
         }
@@ -131,6 +137,7 @@ impl World {
             .await
             .unwrap();
         self.rotate_secret().await;
+        jobs::audit::flush(&self.server.app).await.unwrap();
     }
 
     async fn rotate_secret(&mut self) {

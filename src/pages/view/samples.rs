@@ -1,5 +1,6 @@
 //! Every page filled with realistic and with hostile values, for the test that renders them all.
 
+mod account;
 mod device;
 
 use askama::Template;
@@ -27,6 +28,7 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     render("signed_out", &SignedOut::samples(), &mut pages);
     render("finished", &Finished::samples(), &mut pages);
     render("form_post", &FormPost::samples(), &mut pages);
+    account::render_samples(&mut pages);
     pages
 }
 
@@ -292,6 +294,7 @@ impl Home {
             user: None,
             csrf: CSRF.to_owned(),
             sign_out_action: "/sign-out".to_owned(),
+            account_href: "/account".to_owned(),
             sign_in_href: "/login".to_owned(),
         };
         let mut samples: Vec<_> = accounts()

@@ -189,6 +189,8 @@ async fn every_table_is_ended_or_stays_on_purpose() {
         "access_token",
         "browser_session",
         "code",
+        "device_grant",
+        "device_visit", // with its device
         "grants",
         "interaction",
         "refresh_token", // with its grant

@@ -4,9 +4,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use portcullis::config::Rate;
 use portcullis::crypto::random;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{MigrationState, table_columns};
+use portcullis::time::Clock;
 
 use super::faults::works;
 use crate::support::process::{Process, configure, pause_until, portcullis, run, serve_command};
@@ -43,16 +45,34 @@ fn measured(command: Command) -> Duration {
     started.elapsed()
 }
 
-/// Runs the command and kills it at a random moment of the time that it takes. Returns whether it had ended by itself.
-async fn kill_within(mut command: Command, time: Duration) -> bool {
+/// Runs the command and kills it at a random moment of the time that it takes.
+async fn kill_within(server: &TestServer, mut command: Command, time: Duration) {
+    let mut raw = server.db.raw().await;
+    let began = if server.db.is_postgres() {
+        raw.texts("SELECT clock_timestamp()::text").await.remove(0)
+    } else {
+        String::new()
+    };
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     // Not to wait for something: this moment is what the test is about.
     tokio::time::sleep(random_part_of(time)).await;
-    let ended = child.try_wait().unwrap().is_some();
     child.kill().unwrap();
     child.wait().unwrap();
-    ended
+    if server.db.is_postgres() {
+        // What it had sent is still carried out. It is over when its connections are gone.
+        let connections = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portcullis'
+                AND datname = current_database() AND backend_start > '{began}'"
+        );
+        let killed = Instant::now();
+        while raw.number(&connections).await > 0 {
+            assert!(
+                killed.elapsed() < Duration::from_secs(10),
+                "PostgreSQL notices that its client is gone"
+            );
+        }
+    }
 }
 
 both_stores! {
@@ -92,10 +112,10 @@ both_stores! {
         let rotate = || command(&server, data.path(), &["key", "rotate", "--alg", "EdDSA", "--lead", "0s"]);
         let time = measured(rotate());
         for _ in 0..rounds() {
-            kill_within(rotate(), time).await;
+            kill_within(&server, rotate(), time).await;
             let keys = server.store().signing_keys().await.unwrap();
             // By the clock of the commands, which is the machine's.
-            let now = portcullis::time::Clock::System.now();
+            let now = Clock::System.now();
             let signing = keys.iter().filter(|key| {
                 key.alg == SigningAlg::EdDsa && key.active_from <= now && key.retires_at.is_none_or(|at| now < at)
             });
@@ -107,7 +127,8 @@ both_stores! {
     }
 
     async fn ft_23_of_a_killed_rotation_of_a_secret_the_old_one_or_the_new_one_works(db: TestDb) {
-        let server = TestServer::new(db).await;
+        // One wrong secret a round, on purpose.
+        let server = TestServer::with(db, |config| config.limits.client_auth_per_client = Rate::OFF).await;
         let mut client = server.add_client(ClientSpec::web("shop")).await;
         let data = tempfile::tempdir().unwrap();
         let (mut old_ones, mut new_ones) = (0, 0);
@@ -121,8 +142,10 @@ both_stores! {
             if round == 0 {
                 time = measured(rotate);
             } else {
-                kill_within(rotate, time).await;
+                kill_within(&server, rotate, time).await;
             }
+            // The command went by the machine's clock, and the old secret has ended by it.
+            server.advance(Clock::System.now().since(server.app.clock().now()));
             let new = TestClient { secret: Some(secret), ..client.clone() };
             let mut knows = Vec::new();
             for holder in [&client, &new] {
@@ -142,7 +165,12 @@ both_stores! {
     }
 
     async fn ft_24_of_a_killed_change_of_password_the_old_one_or_the_new_one_works(db: TestDb) {
-        let server = TestServer::new(db).await;
+        // One wrong password a round, on purpose.
+        let server = TestServer::with(db, |config| {
+            config.limits.sign_in_per_account = Rate::OFF;
+            config.limits.sign_in_per_known_browser = Rate::OFF;
+        })
+        .await;
         let client = server.add_client(ClientSpec::web("shop").trusted()).await;
         let data = tempfile::tempdir().unwrap();
         server.alice().await;
@@ -160,7 +188,7 @@ both_stores! {
             if round == 0 {
                 time = measured(change);
             } else {
-                kill_within(change, time).await;
+                kill_within(&server, change, time).await;
             }
             let mut works = Vec::new();
             for password in [&current, &new] {
@@ -191,7 +219,7 @@ both_stores! {
             if round == 0 {
                 time = measured(migrate());
             } else {
-                kill_within(migrate(), time).await;
+                kill_within(&server, migrate(), time).await;
             }
             // Whole or not at all; a node that finds less than all of it is not ready.
             match server.store().migration_state().await.unwrap() {

@@ -1,6 +1,8 @@
 //! The catalogue of attacks and bad inputs: each test is named after the row that it answers. `tests/security_rows.md` lists
 //! all rows, with those that nothing here answers yet.
 
+mod account;
+mod account_access;
 mod answers;
 mod authorize;
 mod authorize_answers;
