@@ -32,7 +32,8 @@ WORKDIR /data
 VOLUME /data
 USER 65532:65532
 EXPOSE 8080
+# Asks where the environment says that the server listens, over TLS if it names a certificate.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["/usr/local/bin/portcullis", "health", "--url", "http://127.0.0.1:8080/healthz"]
+    CMD ["/usr/local/bin/portcullis", "health", "--live"]
 ENTRYPOINT ["/usr/local/bin/portcullis"]
 CMD ["serve"]

@@ -27,6 +27,7 @@ struct Inner {
     passwords: PasswordHasher,
     master_key: MasterKey,
     form_key: [u8; 32],
+    user_code_key: [u8; 32],
     throttle_key: [u8; 32],
     quotas: Quotas,
     audit: AuditLog,
@@ -39,6 +40,7 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
+        let user_code_key = master_key.derive("user_code");
         let throttle_key = master_key.derive("throttle");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
@@ -51,6 +53,7 @@ impl App {
             passwords,
             master_key,
             form_key,
+            user_code_key,
             audit,
             throttle_key,
             metrics,
@@ -87,6 +90,11 @@ impl App {
     /// The key of form tokens; the same on every node.
     pub fn form_key(&self) -> &[u8; 32] {
         &self.0.form_key
+    }
+
+    /// The key under which user codes of devices are recognised; the same on every node.
+    pub fn user_code_key(&self) -> &[u8; 32] {
+        &self.0.user_code_key
     }
 
     /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
@@ -132,7 +140,8 @@ impl App {
         if let Some((_, ring)) = known.filter(|(version, _)| *version == catalog.version) {
             return Ok(ring);
         }
-        let opened = KeyRing::open(&catalog.keys, &self.0.master_key).map_err(|error| {
+        let known = self.last_key_ring().unwrap_or_default();
+        let opened = KeyRing::reopen(&catalog.keys, &self.0.master_key, &known).map_err(|error| {
             tracing::error!(%error, "the signing keys cannot be opened");
             OAuthError::from(Reason::Internal)
         })?;

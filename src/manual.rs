@@ -4,7 +4,7 @@
 //!
 //! A request does at most one business read, then one pure decision, then at most one write. The decision is a function whose
 //! body is the list of its checks ([`crate::authorize::validate`], [`crate::grants::decide_code`],
-//! [`crate::grants::decide_refresh`], [`crate::authorize::next_step()`]), so a reviewer sees a missing check without opening
+//! [`crate::grants::decide_refresh`], [`crate::grants::decide_device`], [`crate::authorize::next_step()`]), so a reviewer sees a missing check without opening
 //! any, and every rule can be called from a test. Secrets are drawn and tokens signed before the write, so that the write can
 //! be one statement on PostgreSQL and one short transaction on SQLite, and a failure of either leaves nothing behind.
 //!
@@ -33,6 +33,28 @@
 //! answers and two tabs; a replaced token that turns up later is refused without ending anything, since it was given out
 //! honestly. Spent tokens are kept as long as their grant, so a restart forgets nothing.
 //!
+//! # Devices
+//!
+//! A device polls, and most polls find nothing: one costs a read by a unique key and no write
+//! ([`crate::store::Store::load_device_grant`]). When a device last polled is therefore kept in the node's memory, bounded, and
+//! not in its row; what is in the row, for all nodes to read, is the interval and when a poll last came too early. A device that
+//! spreads its polls over several nodes is noticed by the first node that sees two of them too close, which writes down the longer
+//! interval; from then on it holds everywhere. So with `n` nodes a device can poll `n` times as often as it was told before anybody
+//! minds, which harms nobody: a device code has 256 bits. A poll up to a second early is let pass, and how fast a device polls
+//! matters only while it waits, because `slow_down` is a way to say `authorization_pending`. The interval stops growing at the
+//! request's own life, so that a device that never listens costs a bounded number of writes.
+//!
+//! A user code is what somebody can type, hence 34.5 bits by default: what protects it is its ten minutes, the count of wrong codes
+//! by browser, person, address and altogether ([`crate::limits::user_code`]), and one letter more as soon as 500 codes are live, two
+//! from 10,000 on ([`crate::authorize::device::start::code_length`]). It is stored as an HMAC under a key derived from the master
+//! key, and for the page that shows it once more for comparison, sealed. Once entered, the code is bound to the browser; it is in no
+//! address but the one that a device shows by itself (RFC 8628 §3.3.1), and that one only fills in the form.
+//!
+//! The question who asks, from where and for what is put every time, for trusted clients too, and nothing that was consented to
+//! before answers it: phishing with a device code is an attacker's own, honest looking request (RFC 8628 §5.4), and this page is all
+//! that stands in its way. What a person allows is a grant like any other: it ends with their sign-in unless it is for offline use,
+//! and a device code that is redeemed twice ends it.
+//!
 //! # What is kept in memory
 //!
 //! Clients, APIs and signing keys change by an operator's hand. They are kept while `catalog_version` has not moved, a number
@@ -40,6 +62,13 @@
 //! index has changed, which every commit of every process does: a request of a machine client then costs two system calls
 //! and no query, and still sees a client disabled a moment ago by the command line. On PostgreSQL the number comes with the
 //! client in the one query that is needed anyway.
+//!
+//! # Older databases
+//!
+//! A restored backup is well-formed and wrong: what was spent since is fresh in it. No row can tell that, so each node notes
+//! outside of the database how far it was ([`crate::jobs::last_seen`]), alarms when that fell, and an operator ends everything
+//! that can be asked for again ([`crate::store::Store::end_everything`]). It does not end by itself: a server that signs
+//! everybody out because a file was lost, or somebody moved it to another database on purpose, would be the worse fault.
 //!
 //! # Two databases
 //!
@@ -96,7 +125,7 @@
 //! | the SQLite file is locked, full, missing or damaged | 503, or no start; never a new empty file | `ft_13`, `ft_15`, `ft_19` |
 //! | a node disappears in the middle of a flow | any other goes on: nothing is kept in a node that is not in the database | `ft_29`, `ft_30` |
 //! | a proxy asks a second node | one effect | `ft_31` |
-//! | two servers over one SQLite file | safe: each sees the other's commits with its next request | `ft_20` |
+//! | two servers over one SQLite file | works: each sees the other's commits with its next request | `ft_20` |
 //! | clocks differ by 30 s, jump, or fall back | what one node gives works on the others; nothing that was used comes back; the log tells | `rc_30`, `ft_34` to `ft_36` |
 //! | a key, a client or a user row is damaged | no start with a damaged key; a damaged client or user fails alone | `ft_37`, `ft_38` |
 //! | passwords are checked by the hundred | who cannot be served gets 503; memory is bounded, tokens are issued as before | `ft_40`, `ft_42` |

@@ -9,6 +9,8 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
+use crate::time::Timestamp;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -27,6 +29,8 @@ pub struct Fetched {
     pub status: u16,
     /// `WWW-Authenticate`: where a resource says why it refused a token (RFC 6750 §3).
     pub challenge: Option<String>,
+    /// `Date`: the other side's clock (RFC 9110 §6.6.1).
+    pub date: Option<Timestamp>,
     /// The whole body.
     pub body: String,
 }
@@ -122,11 +126,29 @@ fn form_encode(text: &str) -> String {
 async fn fetch(request: RequestBuilder) -> Result<Fetched, OutboundError> {
     let response = request.header(header::ACCEPT, "application/json").send().await?;
     let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    let date = response.headers().get(header::DATE);
     Ok(Fetched {
         status: response.status().as_u16(),
+        date: date.and_then(|value| value.to_str().ok()).and_then(http_date),
         challenge: challenge.and_then(|value| value.to_str().ok()).map(str::to_owned),
         body: read(response).await?,
     })
+}
+
+/// The one form of a date that HTTP still writes, such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+fn http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (_, rest) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let mut words = rest.split(' ');
+    let day = words.next()?.parse().ok()?;
+    let name = words.next()?;
+    let month = 1 + MONTHS.iter().position(|month| *month == name)?;
+    let year = words.next()?.parse().ok()?;
+    let mut time = words.next()?.split(':').map(|part| part.parse().ok());
+    let time = (time.next()??, time.next()??, time.next()??);
+    Timestamp::from_utc((year, u8::try_from(month).ok()?, day), time)
 }
 
 /// Reads piece by piece and stops at the cap: `Content-Length` is only what the sender claims.
@@ -163,10 +185,28 @@ mod tests {
     }
 
     #[test]
+    fn dates_are_read_as_http_writes_them() {
+        let date = |text| http_date(text).map(Timestamp::as_i64);
+        assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        for other in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Abc 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 32 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(date(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn debug_shows_no_body() {
         let fetched = Fetched {
             status: 200,
             challenge: None,
+            date: None,
             body: "secret".to_owned(),
         };
         assert!(!format!("{fetched:?}").contains("secret"));

@@ -8,11 +8,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
-    authorize, home, interaction_account, interaction_consent, interaction_login, login, logo, logout, static_files,
+    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, device,
+    device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login, login, logo,
+    logout, static_files,
 };
 
 /// Every route, by who calls it.
@@ -24,6 +26,7 @@ pub fn router(app: &App) -> Router {
 
     let machines = Router::new()
         .route(paths::TOKEN, post(token::post))
+        .route(paths::DEVICE_CODE, post(device_code::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
@@ -48,6 +51,13 @@ pub fn router(app: &App) -> Router {
             paths::INTERACTION_CONSENT,
             get(interaction_consent::get).post(interaction_consent::post),
         )
+        .route(paths::DEVICE, get(device::get).post(device::post))
+        .route(paths::DEVICE_LOGIN, get(device_login::get).post(device_login::post))
+        .route(
+            paths::DEVICE_CONFIRM,
+            get(device_confirm::get).post(device_confirm::post),
+        )
+        .merge(account_pages())
         .layer(same_site_forms(app));
 
     let files = Router::new()
@@ -77,6 +87,30 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new()
         .route(paths::METRICS, get(metrics::get))
         .with_state(app.clone())
+}
+
+/// What people see and change about themselves.
+fn account_pages() -> Router<App> {
+    Router::new()
+        .route(paths::ACCOUNT, get(account::get))
+        .route(
+            paths::ACCOUNT_PROFILE,
+            get(account_profile::get).post(account_profile::post),
+        )
+        .route(
+            paths::ACCOUNT_CONTACT,
+            get(account_contact::get).post(account_contact::post),
+        )
+        .route(
+            paths::ACCOUNT_PASSWORD,
+            get(account_password::get).post(account_password::post),
+        )
+        .route(
+            paths::ACCOUNT_SESSIONS,
+            get(account_sessions::get).post(account_sessions::post),
+        )
+        .route(paths::ACCOUNT_APPS, get(account_apps::list))
+        .route(paths::ACCOUNT_APP, get(account_apps::get).post(account_apps::post))
 }
 
 /// Limits requests from one address, where that is set.

@@ -5,7 +5,7 @@
 #   tests/run.sh rust|clients|browser   one part (or several)
 #   tests/run.sh --quick             no doc tests, fewer generated cases, no Prometheus, clients on SQLite only, no browser
 #
-# Needs Rust, a C compiler and git. What else is missing (PostgreSQL's server, Prometheus, Chromium, Node.js) it gets with apt.
+# Needs Rust, a C compiler and git. What else is missing (PostgreSQL, Prometheus, Chromium, Node.js, oidc-agent) it gets with apt.
 # PORTCULLIS_TEST_POSTGRES=postgres://… uses a server of yours in place of a private one.
 set -euo pipefail
 
@@ -178,6 +178,9 @@ install_missing() {
     local packages=()
     if wants rust || wants clients; then
         [[ -n ${PORTCULLIS_TEST_POSTGRES:-} ]] || postgres_bin >/dev/null || packages+=(postgresql)
+    fi
+    if wants clients; then
+        command -v oidc-gen >/dev/null || packages+=(oidc-agent-cli)
     fi
     if wants clients || wants browser; then
         command -v node >/dev/null || packages+=(nodejs)

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod consent;
 pub mod device_name;
 pub mod login;
+pub mod password;
 pub mod profile;
 pub mod sessions;
 pub mod trail;

@@ -1,11 +1,12 @@
 //! Who is signed in.
 
 use crate::app::App;
-use crate::model::browser_session::BrowserSessionId;
+use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::caller::Caller;
+use crate::model::user::UserId;
 use crate::protocol::error::OAuthError;
 use crate::protocol::ids::ClientId;
-use crate::store::{SignedIn, StoreError};
+use crate::store::{SessionOfUser, SignedIn, StoreError};
 use crate::time::Timestamp;
 
 /// A session's last use is written down at most this often, in seconds; more often where the idle timeout is short.
@@ -47,4 +48,17 @@ fn counts(found: &SignedIn, idle_timeout: i64, now: Timestamp) -> bool {
 /// Signs out: the session ends, and with it the grants that were not given for offline use.
 pub async fn sign_out(app: &App, id: BrowserSessionId, now: Timestamp) -> Result<(), OAuthError> {
     app.store().end_session(id, now).await.map_err(OAuthError::from)
+}
+
+/// Whether credentials were checked within `limit` seconds: what is hard to undo asks for them again.
+pub fn is_recent(session: &BrowserSession, limit: i64, now: Timestamp) -> bool {
+    now.since(session.auth_time) <= limit
+}
+
+/// The sign-ins of a person that count, the last used first.
+pub async fn of_user(app: &App, user: UserId, now: Timestamp) -> Result<Vec<SessionOfUser>, OAuthError> {
+    let idle_timeout = app.config().sessions.idle_timeout.as_secs();
+    let mut sessions = app.store().sessions_of_user(user, now).await?;
+    sessions.retain(|known| now.since(known.last_seen_at) <= idle_timeout);
+    Ok(sessions)
 }

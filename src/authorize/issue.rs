@@ -4,11 +4,12 @@ use super::callback::{Answer, Callback};
 use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::browser_session::BrowserSession;
+use crate::model::client::ConsentPolicy;
 use crate::model::grant::{Authentication, Grant, GrantId};
 use crate::model::interaction::{AuthorizationRequest, Interaction};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::scope::{OFFLINE_ACCESS, Scope};
-use crate::store::{Catalog, ClientLookup, IssueOutcome, NewCode, NewGrant};
+use crate::store::{Catalog, ClientLookup, ConsentUse, IssueOutcome, NewCode, NewGrant};
 use crate::time::Timestamp;
 
 /// What a code is given for.
@@ -28,8 +29,18 @@ pub struct Issue<'a> {
     pub now: Timestamp,
 }
 
-/// Stores grant and code. `None`: the interaction was answered before, and nothing was stored.
-pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Option<Answer>, OAuthError> {
+/// What came of it.
+pub enum Issued {
+    /// The answer with the code.
+    Answer(Answer),
+    /// The interaction was answered before, and nothing was stored.
+    AlreadyAnswered,
+    /// The consent changed since it was read, and nothing was stored: decide again.
+    ConsentChanged,
+}
+
+/// Stores grant and code.
+pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Issued, OAuthError> {
     let (request, now) = (issue.request, issue.now);
     let settings = &app.config().tokens;
     let offline = request.scope.contains(OFFLINE_ACCESS);
@@ -62,34 +73,50 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Option<Answer>, OAuth
         nonce: request.nonce.clone(),
         expires_at: code_ends,
     };
-    let remember = consent_to_remember(issue);
+    let (asked, consent) = consent(issue);
     let new = NewGrant {
         grant: &grant,
         offline,
         code: &new_code,
-        remember: remember.as_ref(),
+        consent: match (&asked, consent) {
+            (Some(now), before) => Some(ConsentUse::Remembered { before, now }),
+            (None, relied_on) => relied_on.map(ConsentUse::ReliedOn),
+        },
         interaction: issue.waiting.map(|waiting| waiting.id),
     };
     match app.store().issue_code(&new).await? {
-        IssueOutcome::Issued => Ok(Some(Callback::of(request, app.issuer()).code(code.expose()))),
-        IssueOutcome::AlreadyAnswered => Ok(None),
+        IssueOutcome::Issued => {
+            let answer = Callback::of(request, app.issuer()).code(code.expose());
+            Ok(Issued::Answer(answer))
+        }
+        IssueOutcome::AlreadyAnswered => Ok(Issued::AlreadyAnswered),
+        IssueOutcome::ConsentChanged => Ok(Issued::ConsentChanged),
         IssueOutcome::Gone => Err(Reason::AuthorizeClientUnknown.into()),
     }
 }
 
-/// Everything allowed so far, if the person was asked just now; less what the client may no longer ask for.
-fn consent_to_remember(issue: &Issue<'_>) -> Option<Scope> {
-    let asked = issue.waiting?.progress.consented == Some(issue.session.id);
-    let allowed = &issue.found.client.as_ref()?.metadata.scope;
+/// What is remembered from now on, if the person was asked just now: everything allowed so far, less what the client may no
+/// longer ask for. And the consent that this goes back to; none for a client that needs none.
+fn consent<'a>(issue: &Issue<'a>) -> (Option<Scope>, Option<&'a Scope>) {
+    let asked = issue
+        .waiting
+        .is_some_and(|waiting| waiting.progress.consented == Some(issue.session.id));
+    let client = issue.found.client.as_ref();
+    let allowed = client.filter(|_| asked).map(|client| &client.metadata.scope);
+    let Some(allowed) = allowed else {
+        let trusted = client.is_some_and(|client| client.metadata.consent == ConsentPolicy::Trusted);
+        return (None, issue.consented.filter(|_| !trusted));
+    };
     let before = issue
         .consented
         .map(|before| before.filter(|token| allowed.contains(token)));
-    asked.then(|| before.unwrap_or_default().union(&issue.request.scope))
+    let now = before.unwrap_or_default().union(&issue.request.scope);
+    (Some(now), issue.consented)
 }
 
 /// The longest life of an access token. Without offline access a grant ends with the last token that its code can buy; its
 /// row lives that long, and with it the memory that the code was used.
-fn longest_access(app: &App, catalog: &Catalog) -> i64 {
+pub(super) fn longest_access(app: &App, catalog: &Catalog) -> i64 {
     let of_apis = catalog.apis.iter().filter_map(|api| api.settings.lifetime);
     of_apis.fold(app.config().tokens.access_lifetime.as_secs(), i64::max)
 }

@@ -5,6 +5,7 @@
 //! `next_step`: there is no second path that could skip a check.
 
 pub mod callback;
+pub mod device;
 pub mod interaction;
 pub mod issue;
 pub mod next_step;

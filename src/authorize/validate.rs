@@ -131,7 +131,7 @@ fn check_pkce(client: &Client, params: &Params, nonce: Option<&str>) -> Result<O
 }
 
 /// Without `scope`, the API scopes that the client is registered for are its default (RFC 6749 §3.3).
-fn check_scope(client: &Client, params: &Params) -> Result<Scope, Reason> {
+pub(super) fn check_scope(client: &Client, params: &Params) -> Result<Scope, Reason> {
     let Some(text) = params.get("scope")? else {
         let default = client.metadata.scope.filter(|token| !OPENID_SCOPES.contains(&token));
         return if default.is_empty() {

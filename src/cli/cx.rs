@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use crate::app::{App, password_hasher};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::seal::MasterKey;
@@ -113,12 +113,22 @@ fn cannot_open(config: &Config) -> String {
 }
 
 /// The configured master key, or the one in the data directory, which is made when there is none. With signing keys in the
-/// database a missing file is never replaced: a new key could not open them.
+/// database a missing file is never replaced: a new key could not open them. While the master key changes, the other of the
+/// two opens as well.
 pub fn open_master_key(config: &Config, keys_exist: bool) -> anyhow::Result<MasterKey> {
-    if let Some(key) = &config.keys.master_key {
-        return MasterKey::parse(key.expose().trim()).context("keys.master_key");
-    }
-    let path = master_key_path(config);
+    let parse = |key: &Secret<String>, name| MasterKey::parse(key.expose().trim()).context(name);
+    let key = match &config.keys.master_key {
+        Some(key) => parse(key, "keys.master_key")?,
+        None => key_file(config, keys_exist)?,
+    };
+    Ok(match &config.keys.previous_master_key {
+        Some(previous) => key.with_other(parse(previous, "keys.previous_master_key")?),
+        None => key,
+    })
+}
+
+fn key_file(config: &Config, keys_exist: bool) -> anyhow::Result<MasterKey> {
+    let (path, next) = (master_key_path(config), next_master_key_path(config));
     if keys_exist && !path.exists() {
         bail!(
             "the signing keys in the database are sealed under a master key, and there is none in {path}; set \
@@ -126,11 +136,22 @@ pub fn open_master_key(config: &Config, keys_exist: bool) -> anyhow::Result<Mast
             path = path.display()
         );
     }
-    Ok(MasterKey::load_or_create(&path)?)
+    let key = MasterKey::load_or_create(&path)?;
+    Ok(if next.exists() {
+        key.with_other(MasterKey::load_or_create(&next)?)
+    } else {
+        key
+    })
 }
 
-fn master_key_path(config: &Config) -> PathBuf {
+/// Where the master key is kept unless it is configured.
+pub fn master_key_path(config: &Config) -> PathBuf {
     config.server.data_dir.join("master.key")
+}
+
+/// Where the next key lies while everything is sealed again.
+pub(super) fn next_master_key_path(config: &Config) -> PathBuf {
+    config.server.data_dir.join("master.key.next")
 }
 
 #[cfg(test)]
@@ -140,7 +161,7 @@ mod tests {
     fn config(dir: &std::path::Path) -> Config {
         let mut config = Config::with_defaults("https://id.example".parse().unwrap());
         config.server.data_dir = dir.to_owned();
-        config.database.url = crate::config::Secret::new(format!("sqlite://{}/portcullis.db", dir.display()));
+        config.database.url = Secret::new(format!("sqlite://{}/portcullis.db", dir.display()));
         config
     }
 

@@ -61,6 +61,7 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
     spawn(servers, router(&app));
     spawn(playgrounds, client_of(&app, &demo, &playground).router());
     tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
+    tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     let served = CancellationToken::new();
     let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     output::print(json, &demo.to_json(), &demo.welcome())?;

@@ -1,5 +1,7 @@
 //! `portcullis key`: the signing keys.
 
+mod reseal;
+
 use anyhow::ensure;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use super::cx::Cx;
 use super::{output, text};
 use crate::config::Span;
-use crate::jobs::keys;
+use crate::jobs::keys::{self, Handover};
 use crate::model::audit_event::AuditKind;
 use crate::model::signing_key::{KeyState, SigningKey};
 use crate::protocol::signing_alg::SigningAlg;
@@ -18,7 +20,8 @@ use crate::time::Timestamp;
 pub enum Command {
     /// List the signing keys and where they stand
     List,
-    /// Make successors: published at once, signing after a lead, while the present keys stay published for verification
+    /// Make successors: published at once, signing after a lead, while the present keys stay published for verification. The
+    /// server does this by itself every keys.rotation_period
     Rotate {
         /// RS256, PS256, ES256, EdDSA or all
         #[arg(long, default_value = "all", value_parser = parse_algs)]
@@ -26,10 +29,15 @@ pub enum Command {
         /// How long a new key is published before it signs [default: keys.publication_lead]
         #[arg(long, value_name = "DURATION", conflicts_with = "now")]
         lead: Option<Span>,
-        /// Sign with the new key at once. Applications that cache the key set may refuse tokens until they fetch it again
+        /// For emergencies: sign with the new key at once and revoke those before it. Every JWT that they signed is dead
         #[arg(long)]
         now: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
+    /// Seal the private keys under another master key
+    Reseal(reseal::Arguments),
 }
 
 /// The algorithms that a rotation is for.
@@ -40,10 +48,20 @@ pub struct Algs(Vec<SigningAlg>);
 pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
     match command {
         Command::List => list(cx).await,
-        Command::Rotate { alg, lead, now } => {
-            let lead = lead.unwrap_or(cx.config.keys.publication_lead).as_secs();
-            rotate(cx, &alg.0, if now { 0 } else { lead }).await
+        Command::Rotate {
+            alg, now: true, yes, ..
+        } => {
+            ensure!(
+                yes || output::confirm(REVOKING)?,
+                "nothing was revoked; confirm with --yes"
+            );
+            rotate(cx, &alg.0, Handover::Revoke).await
         }
+        Command::Rotate { alg, lead, .. } => {
+            let lead = lead.unwrap_or(cx.config.keys.publication_lead).as_secs();
+            rotate(cx, &alg.0, Handover::After(lead)).await
+        }
+        Command::Reseal(arguments) => reseal::run(&arguments, cx).await,
     }
 }
 
@@ -55,8 +73,12 @@ async fn list(cx: &Cx) -> anyhow::Result<()> {
     output::print(cx.json, &document, &table(&keys, now, empty))
 }
 
+/// What `rotate --now` asks.
+const REVOKING: &str = "Revoke the present signing keys? Every access token and ID token that they signed is dead at once: \
+    apps get 401 and fetch new tokens with their refresh tokens, which go on, as do sign-ins and opaque tokens.";
+
 /// Each algorithm is a commit of its own; what was made before a failure is told by the error's way out: `key list`.
-async fn rotate(cx: &Cx, algs: &[SigningAlg], lead: i64) -> anyhow::Result<()> {
+async fn rotate(cx: &Cx, algs: &[SigningAlg], handover: Handover) -> anyhow::Result<()> {
     let app = cx.app().await?;
     let present = cx.store.signing_keys().await?;
     ensure!(
@@ -68,18 +90,32 @@ async fn rotate(cx: &Cx, algs: &[SigningAlg], lead: i64) -> anyhow::Result<()> {
     for &alg in algs {
         // Without a predecessor there is nothing that could sign in the meantime.
         let first = !present.iter().any(|key| key.alg == alg);
-        let key = keys::rotate(&app, alg, if first { 0 } else { lead }).await?;
+        let handover = if first { Handover::After(0) } else { handover };
+        let key = keys::rotate(&app, alg, handover).await?;
         trail
             .record(keys::describe(trail.event(AuditKind::KeyRotated), &key))
             .await?;
+        if handover == Handover::Revoke {
+            let revoked = present.iter().filter(|old| old.alg == alg && old.revoked_at.is_none());
+            for old in revoked {
+                trail
+                    .record(keys::describe(trail.event(AuditKind::KeyRevoked), old))
+                    .await?;
+            }
+        }
         made.push(key);
     }
     let now = cx.now();
     let document = Value::Array(made.iter().map(|key| document(key, now)).collect());
-    let text = format!(
-        "Made the next signing keys. The ones before stay published until what they signed has expired.\n\n{}",
-        table(&made, now, "")
-    );
+    let done = match handover {
+        Handover::After(_) => "The ones before stay published until what they signed has expired.",
+        Handover::Revoke => {
+            "The ones before are revoked: this server takes nothing any more that they signed. A resource server that \
+             verifies JWTs by itself goes on taking them for as long as it keeps the old key set: five minutes if it obeys \
+             Cache-Control. Restart those that keep it longer."
+        }
+    };
+    let text = format!("Made the next signing keys. {done}\n\n{}", table(&made, now, ""));
     output::print(cx.json, &document, &text)
 }
 
@@ -111,6 +147,7 @@ fn document(key: &SigningKey, now: Timestamp) -> Value {
         "active_from": output::date(key.active_from),
         "retires_at": key.retires_at.map(output::date),
         "gone_at": key.gone_at.map(output::date),
+        "revoked_at": key.revoked_at.map(output::date),
     })
 }
 
@@ -120,6 +157,7 @@ fn state(key: &SigningKey, now: Timestamp) -> &'static str {
         KeyState::Active => "active",
         KeyState::Retiring => "retiring",
         KeyState::Gone => "gone",
+        KeyState::Revoked => "revoked",
     }
 }
 

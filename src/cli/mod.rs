@@ -1,12 +1,15 @@
 //! The command line: one file for each noun. `anyhow` lives here; the library's errors stay precise.
 
+mod after_restore;
 mod api;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod cx;
 mod demo;
 mod demo_data;
+mod doctor;
 mod health;
 mod key;
 mod listen;
@@ -88,6 +91,12 @@ enum Command {
     Token(token::Command),
     /// Ask a running server whether it is alive
     Health(health::Command),
+    /// Look at the whole installation and say what is wrong and what to do
+    Doctor,
+    /// Copy the embedded database while the server runs
+    Backup(backup::Command),
+    /// After an older database came back: end what may have come to life again
+    AfterRestore(after_restore::Command),
 }
 
 /// Runs the command line. Errors are printed for people, on stderr, with what to do.
@@ -111,6 +120,9 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Config(command) => config::run(command, &global.load(Vec::new())?, global.json),
         Command::Token(command) => token::run(command, &global.issuer()?, global.json).await,
         Command::Health(command) => health::run(command, || global.load_leniently(), global.json).await,
+        Command::Doctor => doctor::run(global.load(Vec::new()), global.json).await,
+        Command::Backup(command) => backup::run(command, &global.load_leniently()?, global.json).await,
+        Command::AfterRestore(command) => after_restore::run(command, global.load_leniently()?, global.json).await,
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,

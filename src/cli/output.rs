@@ -157,6 +157,11 @@ pub fn maybe_date(at: Option<Timestamp>) -> String {
     at.map(date).unwrap_or_default()
 }
 
+/// Without the line breaks that some messages have.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A stored text may hold what a terminal would obey.
 pub fn clean(text: &str) -> String {
     text.chars()

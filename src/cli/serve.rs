@@ -66,7 +66,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     notify::tell(notify::READY);
     let metering = metrics.map(|listener| tokio::spawn(serve_metrics(listener, app.clone(), stop.clone())));
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
-    tokio::spawn(jobs::clock::run(app.clone(), stop.clone()));
+    let rotating = tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
+    let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
     // Ends after the requests that may still leave events.
     let served = CancellationToken::new();
     let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
@@ -76,6 +77,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     trail.await?;
     outcome?;
     sweeping.await?;
+    rotating.await?;
+    watching.await?;
     if let Some(metering) = metering {
         metering.await??;
     }

@@ -51,10 +51,13 @@ impl Presented {
             return Err(Reason::ClientIdMismatch);
         }
         let client_id = ClientId::parse(&user).ok_or(Reason::ClientUnknown)?;
-        Ok(Self {
-            client_id,
-            proof: Proof::Basic(password),
-        })
+        // An empty secret is none, as an empty parameter is (RFC 6749 §2.3.1). Some programs name a public client that way.
+        let proof = if password.is_empty() {
+            Proof::None
+        } else {
+            Proof::Basic(password)
+        };
+        Ok(Self { client_id, proof })
     }
 
     /// Which client it says to be.

@@ -19,6 +19,11 @@ pub struct KeysConfig {
     /// 32 bytes in base64 or hex, under which private keys are sealed. `None`: a file in `server.data_dir`.
     #[serde(serialize_with = "serialize_optional", deserialize_with = "deserialize_optional")]
     pub master_key: Option<Secret<String>>,
+    /// The master key before `master_key`, while it changes: what was sealed under it still opens. `None`: it does not change.
+    #[serde(serialize_with = "serialize_optional", deserialize_with = "deserialize_optional")]
+    pub previous_master_key: Option<Secret<String>>,
+    /// How long a signing key signs before the next one takes over. Zero: until an operator rotates it.
+    pub rotation_period: Span,
     /// How long a new signing key is published before it signs.
     pub publication_lead: Span,
     /// How long a signing key stays published after it last signed.
@@ -29,6 +34,8 @@ impl Default for KeysConfig {
     fn default() -> Self {
         Self {
             master_key: None,
+            previous_master_key: None,
+            rotation_period: Span::from_hours(90 * 24),
             publication_lead: Span::from_hours(1),
             retirement: Span::from_hours(24),
         }
@@ -45,17 +52,31 @@ impl KeysConfig {
             enough,
             format!("must be at least {longest}, the longest life of a token"),
         );
-        let readable = self
-            .master_key
-            .as_ref()
-            .is_none_or(|key| is_32_bytes(key.expose().trim()));
+        let often = self.rotation_period.as_secs();
         report.require(
-            "keys.master_key",
-            readable,
-            "must be 32 bytes in base64; make one with: openssl rand -base64 32",
+            "keys.rotation_period",
+            often == 0 || often >= 2 * self.publication_lead.as_secs().max(MIN_PERIOD / 2),
+            format!(
+                "must be at least 1h and twice keys.publication_lead ({}), or 0s for never",
+                self.publication_lead
+            ),
         );
+        for (key, value) in [
+            ("keys.master_key", &self.master_key),
+            ("keys.previous_master_key", &self.previous_master_key),
+        ] {
+            let readable = value.as_ref().is_none_or(|key| is_32_bytes(key.expose().trim()));
+            report.require(
+                key,
+                readable,
+                "must be 32 bytes in base64; make one with: openssl rand -base64 32",
+            );
+        }
     }
 }
+
+/// The shortest time between two rotations, in seconds.
+const MIN_PERIOD: i64 = 3600;
 
 fn is_32_bytes(text: &str) -> bool {
     let hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

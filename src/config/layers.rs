@@ -295,7 +295,7 @@ impl Given {
 }
 
 /// Keys whose values are hidden, and which may be read from a file instead.
-const SECRETS: [&str; 2] = ["database.url", "keys.master_key"];
+const SECRETS: [&str; 3] = ["database.url", "keys.master_key", "keys.previous_master_key"];
 const FILE_SUFFIX: &str = "_file";
 const ENV_PREFIX: &str = "PORTCULLIS_";
 
@@ -356,6 +356,7 @@ const SECTIONS: &[&str] = &[
     "database",
     "keys",
     "tokens",
+    "device",
     "sessions",
     "passwords",
     "limits",

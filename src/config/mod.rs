@@ -10,6 +10,7 @@
 mod account;
 mod audit;
 mod database;
+mod device;
 mod error;
 mod issuer;
 mod keys;
@@ -38,6 +39,7 @@ pub use self::{
     account::AccountConfig,
     audit::AuditConfig,
     database::DatabaseConfig,
+    device::DeviceConfig,
     error::ConfigError,
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
@@ -70,6 +72,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Lifetimes of codes and tokens.
     pub tokens: TokensConfig,
+    /// The device grant.
+    pub device: DeviceConfig,
     /// Browser sessions.
     pub sessions: SessionsConfig,
     /// Password hashing and rules.
@@ -137,6 +141,7 @@ impl Config {
         self.database.check(&mut report);
         self.keys.check(&self.tokens, &mut report);
         self.tokens.check(&mut report);
+        self.device.check(&mut report);
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
@@ -153,6 +158,7 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
             account,
@@ -169,6 +175,7 @@ impl Config {
             database,
             keys,
             tokens,
+            device,
             sessions,
             passwords,
             account,
@@ -191,6 +198,7 @@ struct Settings {
     database: DatabaseConfig,
     keys: KeysConfig,
     tokens: TokensConfig,
+    device: DeviceConfig,
     sessions: SessionsConfig,
     passwords: PasswordsConfig,
     account: AccountConfig,

@@ -23,9 +23,21 @@ impl MasterKey {
     pub fn load_or_create(path: &Path) -> Result<Self, KeyFileError> {
         match fs::File::open(path) {
             Ok(file) => read_key_file(path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create_key_file(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = Self::generate();
+                if Self::create(path, &key)? {
+                    return Ok(key);
+                }
+                let opened = fs::File::open(path).map_err(|error| KeyFileError::io("read", path, error))?;
+                read_key_file(path, opened)
+            }
             Err(error) => Err(KeyFileError::io("read", path, error)),
         }
+    }
+
+    /// Writes `key` to a new key file at `path`, complete and with mode 0600. `false`: there is one already.
+    pub fn create(path: &Path, key: &Self) -> Result<bool, KeyFileError> {
+        create_key_file(path, key)
     }
 }
 
@@ -91,9 +103,8 @@ fn read_key_file(path: &Path, file: fs::File) -> Result<MasterKey, KeyFileError>
     })
 }
 
-/// Writes a complete file under a temporary name, then links it to `path`, which fails if another process was
-/// first; then that process's key is ours too.
-fn create_key_file(path: &Path) -> Result<MasterKey, KeyFileError> {
+/// Writes a complete file under a temporary name, then links it to `path`, which fails if another process was first.
+fn create_key_file(path: &Path, key: &MasterKey) -> Result<bool, KeyFileError> {
     let failed = |error| KeyFileError::io("create", path, error);
     let folder = path
         .parent()
@@ -104,9 +115,8 @@ fn create_key_file(path: &Path) -> Result<MasterKey, KeyFileError> {
         .mode(0o700)
         .create(folder)
         .map_err(failed)?;
-    let key = MasterKey::generate();
     let temporary = folder.join(format!(".{}.tmp", hex(&random::bytes::<8>())));
-    let linked = write_new(&temporary, &key).and_then(|()| fs::hard_link(&temporary, path));
+    let linked = write_new(&temporary, key).and_then(|()| fs::hard_link(&temporary, path));
     // Left behind only if this fails too; it then holds a key that nothing was sealed under.
     let _ = fs::remove_file(&temporary);
     match linked {
@@ -114,11 +124,9 @@ fn create_key_file(path: &Path) -> Result<MasterKey, KeyFileError> {
             fs::File::open(folder)
                 .and_then(|folder| folder.sync_all())
                 .map_err(failed)?;
-            Ok(key)
+            Ok(true)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read_key_file(path, fs::File::open(path).map_err(failed)?)
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed(error)),
     }
 }

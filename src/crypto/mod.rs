@@ -13,3 +13,4 @@ pub mod password;
 pub mod policy;
 pub mod random;
 pub mod seal;
+pub mod user_code;

@@ -153,6 +153,7 @@ impl PasswordHasher {
     pub fn would_take(&self, password: &str) -> Result<(), PasswordError> {
         prepare(password)?;
         if self.permits.available_permits() == 0 && self.waiting.load(Ordering::SeqCst) >= self.queue {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(PasswordError::Busy);
         }
         Ok(())

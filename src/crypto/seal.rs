@@ -8,6 +8,7 @@
 //! differently: by mounting the right file, or by restoring a backup.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
@@ -23,6 +24,8 @@ use super::{digest, random};
 #[derive(Clone)]
 pub struct MasterKey {
     bytes: Zeroizing<[u8; 32]>,
+    /// While the master key changes: another, which opens what was sealed under it.
+    other: Option<Arc<MasterKey>>,
 }
 
 /// Text that is not a master key.
@@ -54,7 +57,23 @@ impl MasterKey {
     pub fn new(bytes: [u8; 32]) -> Self {
         Self {
             bytes: Zeroizing::new(bytes),
+            other: None,
         }
+    }
+
+    /// While the master key changes: what was sealed under `other` opens too. Everything else is this key's alone.
+    #[must_use]
+    pub fn with_other(mut self, mut other: Self) -> Self {
+        other.other = self.other.take();
+        self.other = Some(Arc::new(other));
+        self
+    }
+
+    /// Which of these keys `sealed` was sealed under, if it was one of them.
+    pub fn that_sealed(&self, sealed: &[u8]) -> Option<&Self> {
+        let id = sealed.get(1..HEADER_LEN)?;
+        let own = || std::iter::successors(Some(self), |key| key.other.as_deref());
+        own().find(|key| key.id_bytes() == id)
     }
 
     /// Draws a new key.
@@ -113,15 +132,15 @@ impl MasterKey {
         if header[0] != VERSION {
             return Err(SealError::UnknownVersion(header[0]));
         }
-        if header[1..] != self.id_bytes() {
+        let Some(key) = self.that_sealed(sealed) else {
             return Err(SealError::WrongKey {
                 sealed_under: hex(&header[1..]),
                 in_use: self.id(),
             });
-        }
+        };
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Corrupted)?;
         let mut body = Zeroizing::new(body.to_vec());
-        let length = self
+        let length = key
             .aead()
             .open_in_place(nonce, Aad::from(full_aad(header, aad)), &mut body)
             .map_err(|_| SealError::Corrupted)?
@@ -218,6 +237,21 @@ mod tests {
         };
         assert_eq!(key(2).open(b"row/1", &sealed), Err(wrong));
         assert_eq!(key(1).open(b"row/2", &sealed), Err(SealError::Corrupted));
+    }
+
+    #[test]
+    fn another_key_opens_and_does_not_seal() {
+        let old = key(1).seal(b"row/1", b"secret");
+        let both = key(2).with_other(key(4)).with_other(key(1));
+        assert_eq!(both.open(b"row/1", &old).unwrap().as_slice(), b"secret");
+        assert_eq!(both.that_sealed(&old).unwrap().id(), key(1).id());
+        let new = both.seal(b"row/1", b"secret");
+        assert_eq!(key(2).open(b"row/1", &new).unwrap().as_slice(), b"secret");
+        assert_eq!(both.that_sealed(&new).unwrap().id(), key(2).id());
+        let strange = key(3).seal(b"row/1", b"secret");
+        assert!(matches!(both.open(b"row/1", &strange), Err(SealError::WrongKey { .. })));
+        assert!(both.that_sealed(&strange).is_none() && both.that_sealed(b"").is_none());
+        assert_eq!(both.derive("csrf"), key(2).derive("csrf"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
     let endpoints = Endpoints {
         authorization: issuer.url(paths::AUTHORIZE),
         token: issuer.url(paths::TOKEN),
+        device_authorization: issuer.url(paths::DEVICE_CODE),
         userinfo: issuer.url(paths::USERINFO),
         revocation: issuer.url(paths::REVOKE),
         introspection: issuer.url(paths::INTROSPECT),

@@ -1,5 +1,6 @@
 //! For machines: one file for each endpoint. They extract, call, respond.
 
+pub mod device_code;
 pub mod discovery;
 pub mod health;
 pub mod introspect;

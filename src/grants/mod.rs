@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use crate::app::App;
@@ -20,6 +21,7 @@ use crate::tokens::plan::TokenResponse;
 
 pub use authorization_code::{CodeRequest, Decision as CodeDecision, decide as decide_code};
 pub use client_credentials::ClientCredentialsRequest;
+pub use device_code::{Decision as DeviceDecision, DeviceCodeRequest, decide as decide_device};
 pub use refresh_token::{Decision as RefreshDecision, RefreshRequest, decide as decide_refresh};
 
 /// What every grant is given.
@@ -46,6 +48,8 @@ pub enum GrantRequest {
     RefreshToken(RefreshRequest),
     /// RFC 6749 §4.4.2.
     ClientCredentials(ClientCredentialsRequest),
+    /// RFC 8628 §3.4.
+    DeviceCode(DeviceCodeRequest),
 }
 
 /// Reads a token request that `client` may make.
@@ -53,9 +57,6 @@ pub fn parse(params: &Params, client: &Client) -> Result<GrantRequest, Reason> {
     params.refuse_repeated()?;
     let grant_type = params.get("grant_type")?.ok_or(Reason::GrantTypeMissing)?;
     let grant_type: GrantType = grant_type.parse().map_err(|()| Reason::GrantTypeUnknown)?;
-    if !grant_type.is_offered() {
-        return Err(Reason::GrantTypeUnknown);
-    }
     if !client.may(grant_type) {
         return Err(Reason::GrantNotRegistered);
     }
@@ -63,7 +64,7 @@ pub fn parse(params: &Params, client: &Client) -> Result<GrantRequest, Reason> {
         GrantType::AuthorizationCode => CodeRequest::parse(params).map(GrantRequest::AuthorizationCode),
         GrantType::RefreshToken => RefreshRequest::parse(params).map(GrantRequest::RefreshToken),
         GrantType::ClientCredentials => ClientCredentialsRequest::parse(params).map(GrantRequest::ClientCredentials),
-        GrantType::DeviceCode => Err(Reason::GrantTypeUnknown),
+        GrantType::DeviceCode => DeviceCodeRequest::parse(params).map(GrantRequest::DeviceCode),
     }
 }
 
@@ -78,6 +79,7 @@ pub async fn exchange(cx: &TokenCx<'_>, request: GrantRequest) -> Result<TokenRe
     match request {
         GrantRequest::AuthorizationCode(request) => Box::pin(authorization_code::exchange(cx, &request)).await,
         GrantRequest::RefreshToken(request) => Box::pin(refresh_token::exchange(cx, &request)).await,
+        GrantRequest::DeviceCode(request) => Box::pin(device_code::exchange(cx, &request)).await,
         GrantRequest::ClientCredentials(request) => client_credentials::exchange(cx, &request).await,
     }
 }

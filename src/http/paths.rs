@@ -4,6 +4,8 @@
 pub const AUTHORIZE: &str = "/authorize";
 /// RFC 6749 §3.2.
 pub const TOKEN: &str = "/token";
+/// RFC 8628 §3.1.
+pub const DEVICE_CODE: &str = "/device/code";
 /// OpenID Connect Core §5.3.
 pub const USERINFO: &str = "/userinfo";
 /// RFC 7009.
@@ -23,12 +25,32 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 /// Sign out, after asking.
 pub const LOGOUT: &str = "/logout";
+/// A person's own account.
+pub const ACCOUNT: &str = "/account";
+/// What is known about the person.
+pub const ACCOUNT_PROFILE: &str = "/account/profile";
+/// How the person is reached.
+pub const ACCOUNT_CONTACT: &str = "/account/contact";
+/// A new password.
+pub const ACCOUNT_PASSWORD: &str = "/account/password";
+/// Where the person is signed in.
+pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
+/// What apps may do.
+pub const ACCOUNT_APPS: &str = "/account/apps";
+/// Taking it back.
+pub const ACCOUNT_APP: &str = "/account/apps/{client_id}";
 /// Sign in for a waiting request.
 pub const INTERACTION_LOGIN: &str = "/interaction/{id}/login";
 /// Choose an account for a waiting request.
 pub const INTERACTION_ACCOUNT: &str = "/interaction/{id}/account";
 /// Consent to a waiting request.
 pub const INTERACTION_CONSENT: &str = "/interaction/{id}/consent";
+/// Where a person enters the code that a device shows (RFC 8628 §3.3).
+pub const DEVICE: &str = "/device";
+/// Sign in for a device.
+pub const DEVICE_LOGIN: &str = "/device/{id}/login";
+/// Allow or refuse a device.
+pub const DEVICE_CONFIRM: &str = "/device/{id}/confirm";
 /// A client's picture.
 pub const CLIENT_LOGO: &str = "/client/{client_id}/logo";
 /// Embedded files, named by their contents.

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::crypto::digest::{equal, hmac_sha256};
 use crate::crypto::random;
 use crate::model::browser_session::BrowserSessionId;
+use crate::model::device_grant::DeviceVisitId;
 use crate::model::interaction::{BrowserId, InteractionId};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::store::{WebSessions, expiry_at};
@@ -37,8 +38,24 @@ pub enum Form {
     Account(InteractionId),
     /// Consent.
     Consent(InteractionId),
+    /// Enter the code of a device; nobody need be signed in.
+    DeviceCode,
+    /// Sign in for a device.
+    DeviceLogin(DeviceVisitId),
+    /// Allow or refuse a device.
+    DeviceConfirm(DeviceVisitId),
     /// Sign out.
     Logout,
+    /// Change the profile.
+    Profile,
+    /// Change how one is reached.
+    Contact,
+    /// Change the password.
+    Password,
+    /// End sessions.
+    Sessions,
+    /// Take access back from an app.
+    Apps,
 }
 
 /// The browser of this request. It holds the id of its cookie session, hence no `Debug`.
@@ -149,17 +166,25 @@ impl Browser {
     pub fn form_token(&self, app: &App, form: Form) -> String {
         let browser = self.id().map_or(Uuid::nil(), |id| id.0);
         let sign_in = self.signed_in().map_or(Uuid::nil(), |id| id.0);
-        let (name, interaction, sign_in) = match form {
-            Form::Login(interaction) => ("login", interaction, Uuid::nil()),
-            Form::Account(interaction) => ("account", Some(interaction), sign_in),
-            Form::Consent(interaction) => ("consent", Some(interaction), sign_in),
+        let (name, about, sign_in) = match form {
+            Form::Login(interaction) => ("login", interaction.map(|id| id.0), Uuid::nil()),
+            Form::Account(interaction) => ("account", Some(interaction.0), sign_in),
+            Form::Consent(interaction) => ("consent", Some(interaction.0), sign_in),
+            Form::DeviceCode => ("device code", None, Uuid::nil()),
+            Form::DeviceLogin(visit) => ("device login", Some(visit.0), Uuid::nil()),
+            Form::DeviceConfirm(visit) => ("device confirm", Some(visit.0), sign_in),
             Form::Logout => ("logout", None, sign_in),
+            Form::Profile => ("profile", None, sign_in),
+            Form::Contact => ("contact", None, sign_in),
+            Form::Password => ("password", None, sign_in),
+            Form::Sessions => ("sessions", None, sign_in),
+            Form::Apps => ("apps", None, sign_in),
         };
-        let interaction = interaction.map_or(Uuid::nil(), |id| id.0);
+        let about = about.unwrap_or(Uuid::nil());
         let parts = [
             name.as_bytes(),
             browser.as_bytes(),
-            interaction.as_bytes(),
+            about.as_bytes(),
             sign_in.as_bytes(),
         ];
         URL_SAFE_NO_PAD.encode(hmac_sha256(app.form_key(), &parts))

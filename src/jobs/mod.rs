@@ -1,7 +1,7 @@
 //! Work that no request asks for.
 
 pub mod audit;
-pub mod clock;
 pub mod keys;
+pub mod last_seen;
 pub mod metrics;
 pub mod sweep;

@@ -63,7 +63,7 @@ pub struct Ended {
 /// Why a grant ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// A code was redeemed twice.
+    /// A code or device code was redeemed twice.
     CodeReplay,
     /// A spent refresh token came back.
     RefreshReplay,
@@ -73,6 +73,8 @@ pub enum EndReason {
     SignedOut,
     /// The account was disabled or its password changed.
     Account,
+    /// The database came back from a backup.
+    Restored,
     /// The person took back what they had allowed.
     Withdrawn,
 }
@@ -86,6 +88,7 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::SignedOut => "signed_out",
             Self::Account => "account",
+            Self::Restored => "restored",
             Self::Withdrawn => "withdrawn",
         }
     }
@@ -97,6 +100,7 @@ impl EndReason {
             Self::RefreshReplay,
             Self::SignedOut,
             Self::Account,
+            Self::Restored,
             Self::Withdrawn,
         ];
         all.into_iter()

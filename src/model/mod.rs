@@ -7,6 +7,7 @@ pub mod browser_session;
 pub mod caller;
 pub mod client;
 pub mod code;
+pub mod device_grant;
 pub mod digest;
 pub mod grant;
 pub mod interaction;

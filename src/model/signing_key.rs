@@ -24,6 +24,8 @@ pub struct SigningKey {
     pub retires_at: Option<Timestamp>,
     /// When it leaves the JWKS: the last token that it signed has expired.
     pub gone_at: Option<Timestamp>,
+    /// When it was revoked: since then it is not published, and nothing that it signed counts.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// Where a key stands at some time.
@@ -37,12 +39,16 @@ pub enum KeyState {
     Retiring,
     /// No longer published.
     Gone,
+    /// Taken out of use before its time.
+    Revoked,
 }
 
 impl SigningKey {
     /// The state at `now`.
     pub fn state(&self, now: Timestamp) -> KeyState {
-        if self.gone_at.is_some_and(|at| at <= now) {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.gone_at.is_some_and(|at| at <= now) {
             KeyState::Gone
         } else if self.retires_at.is_some_and(|at| at <= now) {
             KeyState::Retiring

@@ -23,6 +23,8 @@ pub enum PageError {
     FormStale,
     /// A waiting request that is not this browser's, or has been given up.
     NoInteraction,
+    /// A device that this browser did not enter the code of, or that has given up.
+    NoDevice,
     /// There is no such page.
     NotFound,
 }
@@ -93,6 +95,12 @@ fn words(error: PageError) -> Words {
             status: 400,
             heading: "This sign-in has expired",
             message: "It was started too long ago, or in another browser. Go back to the app and start again.",
+            hint: None,
+        },
+        PageError::NoDevice => Words {
+            status: 400,
+            heading: "This device is not waiting any more",
+            message: "It asked too long ago, or its code was entered in another browser. Start again on the device.",
             hint: None,
         },
         PageError::NotFound => Words {

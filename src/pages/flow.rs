@@ -8,7 +8,7 @@ use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
 use crate::accounts::{sessions, trail};
-use crate::authorize::issue::{Issue, issue};
+use crate::authorize::issue::{Issue, Issued, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
 use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
@@ -38,13 +38,33 @@ pub async fn go_on(cx: &mut PageCx, journey: &Journey<'_>, signed_in: Option<&Si
     }
 }
 
+/// How often it is decided again because a consent changed in the middle.
+const ROUNDS: usize = 5;
+
 async fn try_to_go_on(
     cx: &mut PageCx,
     journey: &Journey<'_>,
     signed_in: Option<&SignedIn>,
 ) -> Result<Response, OAuthError> {
+    let mut signed_in = signed_in.cloned();
+    for _ in 0..ROUNDS {
+        if let Some(response) = take_step(cx, journey, signed_in.as_ref()).await? {
+            return Ok(response);
+        }
+        let client_id = &journey.request.client_id;
+        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now).await?;
+    }
+    Err(Reason::Busy.into())
+}
+
+/// `None`: what was decided on has changed.
+async fn take_step(
+    cx: &mut PageCx,
+    journey: &Journey<'_>,
+    signed_in: Option<&SignedIn>,
+) -> Result<Option<Response>, OAuthError> {
     let Some(client) = &journey.found.client else {
-        return Ok(cx.error(PageError::NoInteraction));
+        return Ok(Some(cx.error(PageError::NoInteraction)));
     };
     let nothing = Progress::default();
     let facts = Facts {
@@ -55,14 +75,15 @@ async fn try_to_go_on(
         progress: journey.waiting.map_or(&nothing, |waiting| &waiting.progress),
         now: cx.now,
     };
-    match (next_step(&facts), signed_in) {
-        (Step::Login(_), _) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
-        (Step::SelectAccount, _) => wait(cx, journey, paths::INTERACTION_ACCOUNT).await,
-        (Step::Consent, _) => wait(cx, journey, paths::INTERACTION_CONSENT).await,
-        (Step::Refuse(reason), _) => refuse(cx, journey, reason.into()).await,
-        (Step::Issue, Some(signed_in)) => give_code(cx, journey, signed_in).await,
-        (Step::Issue, None) => wait(cx, journey, paths::INTERACTION_LOGIN).await,
-    }
+    let response = match (next_step(&facts), signed_in) {
+        (Step::Login(_), _) => wait(cx, journey, paths::INTERACTION_LOGIN).await?,
+        (Step::SelectAccount, _) => wait(cx, journey, paths::INTERACTION_ACCOUNT).await?,
+        (Step::Consent, _) => wait(cx, journey, paths::INTERACTION_CONSENT).await?,
+        (Step::Refuse(reason), _) => refuse(cx, journey, reason.into()).await?,
+        (Step::Issue, Some(signed_in)) => return give_code(cx, journey, signed_in).await,
+        (Step::Issue, None) => wait(cx, journey, paths::INTERACTION_LOGIN).await?,
+    };
+    Ok(Some(response))
 }
 
 /// On to a page that asks the person; the request waits meanwhile.
@@ -109,7 +130,8 @@ async fn finish(cx: &PageCx, journey: &Journey<'_>) -> Result<bool, OAuthError> 
     }
 }
 
-async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Response, OAuthError> {
+/// `None`: the consent changed since it was read.
+async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Option<Response>, OAuthError> {
     let session = &signed_in.session;
     let order = Issue {
         request: journey.request,
@@ -120,12 +142,13 @@ async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> 
         now: cx.now,
     };
     match issue(&cx.app, &order).await? {
-        Some(answer) => {
+        Issued::Answer(answer) => {
             let mut response = deliver(cx, answer);
             respond::note_client(&mut response, &journey.request.client_id);
-            Ok(response)
+            Ok(Some(response))
         }
-        None => Ok(already_answered(cx)),
+        Issued::AlreadyAnswered => Ok(Some(already_answered(cx))),
+        Issued::ConsentChanged => Ok(None),
     }
 }
 

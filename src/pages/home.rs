@@ -17,6 +17,7 @@ pub async fn get(cx: PageCx) -> Result<Response, Response> {
         user: signed_in.as_ref().map(|signed_in| account_view(&signed_in.user)),
         csrf: cx.browser.form_token(&cx.app, Form::Logout),
         sign_out_action: cx.href(paths::LOGOUT),
+        account_href: cx.href(paths::ACCOUNT),
         sign_in_href: cx.href(paths::LOGIN),
     };
     Ok(cx.page(StatusCode::OK, &page))

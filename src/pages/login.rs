@@ -1,28 +1,37 @@
-//! `/login`: sign in for its own sake. Where it leads is fixed, so there is no address to tamper with.
+//! `/login`: sign in for its own sake. It leads to one of our own pages, so there is no address to tamper with.
 
 use axum::body::Body;
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::cx::PageCx;
+use super::return_to::ReturnTo;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
 use crate::http::error::RETRY_AFTER;
 use crate::http::session::Form;
-use crate::http::{known_browser, paths, respond};
+use crate::http::{known_browser, respond};
+use crate::model::user::Username;
 use crate::protocol::error::{OAuthError, Reason};
 
 /// The form.
-pub async fn get(cx: PageCx) -> Result<Response, Response> {
-    show(cx, None, "").await
+pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    show(cx, ReturnTo::of(query.as_deref()), None, "").await
 }
 
 /// The form, filled in.
-pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+pub async fn post(
+    mut cx: PageCx,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let to = ReturnTo::of(query.as_deref());
     let params = cx.read_form(&headers, body).await?;
     let username = params.field("username").unwrap_or_default();
     if !cx.browser.accepts(&cx.app, Form::Login(None), params.field("csrf")) {
-        return show(cx, Some(LoginError::FormStale), username).await;
+        return show(cx, to, Some(LoginError::FormStale), username).await;
     }
     let current = cx.signed_in().await?;
     let attempt = Attempt {
@@ -37,27 +46,33 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
         Outcome::SignedIn(proven) | Outcome::Confirmed(proven) => {
             let bound = cx.browser.sign_in(&cx.app, proven.session, cx.now).await;
             bound.map_err(|error| cx.error(error))?;
-            let mut response = cx.see_other(paths::HOME);
+            let mut response = cx.see_other(to.path());
             known_browser::write(&cx.app, &mut response, &proven.known_browser);
             Ok(response)
         }
-        Outcome::Refused => show(cx, Some(LoginError::WrongCredentials), username).await,
-        Outcome::Throttled { retry_after } => show(cx, Some(LoginError::Throttled(retry_after)), username).await,
-        Outcome::Busy => show(cx, Some(LoginError::Busy), username).await,
+        Outcome::Refused => show(cx, to, Some(LoginError::WrongCredentials), username).await,
+        Outcome::Throttled { retry_after } => show(cx, to, Some(LoginError::Throttled(retry_after)), username).await,
+        Outcome::Busy => show(cx, to, Some(LoginError::Busy), username).await,
     }
 }
 
 /// The form is bound to the browser, so a new browser is given its name first.
-async fn show(mut cx: PageCx, error: Option<LoginError>, username: &str) -> Result<Response, Response> {
+async fn show(mut cx: PageCx, to: ReturnTo, error: Option<LoginError>, username: &str) -> Result<Response, Response> {
     let named = cx.browser.ensure_id(&cx.app, cx.now).await;
     named.map_err(|error| cx.error(error))?;
+    // Whoever is sent here from a page of theirs is to prove that it is still they.
+    let known = match to {
+        ReturnTo::Home => None,
+        _ => cx.signed_in().await?.map(|signed_in| signed_in.user.username),
+    };
+    let known_name = known.as_ref().map_or("", Username::as_str);
     let page = Login {
         frame: cx.frame(),
-        action: cx.href(paths::LOGIN),
+        action: cx.href(&to.login()),
         csrf: cx.browser.form_token(&cx.app, Form::Login(None)),
         app: None,
-        username: username.to_owned(),
-        reauth: false,
+        username: if username.is_empty() { known_name } else { username }.to_owned(),
+        reauth: known.is_some(),
         error,
     };
     let mut response = cx.page(error.map_or(StatusCode::OK, LoginError::status), &page);

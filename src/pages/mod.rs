@@ -1,7 +1,17 @@
 //! For people: one file for each page. They extract, call, respond; what a page shows is in [`view`].
 
+pub mod account;
+pub mod account_apps;
+pub mod account_contact;
+pub mod account_password;
+pub mod account_profile;
+pub mod account_sessions;
 pub mod authorize;
 mod cx;
+pub mod device;
+pub mod device_confirm;
+pub mod device_login;
+mod device_visit;
 pub mod error;
 pub mod flow;
 pub mod home;
@@ -11,7 +21,11 @@ pub mod interaction_login;
 pub mod login;
 pub mod logo;
 pub mod logout;
+mod paging;
+mod profile_lines;
+pub mod return_to;
 pub mod static_files;
 pub mod view;
+mod when;
 
 pub use cx::PageCx;

@@ -5,8 +5,16 @@
 
 use askama::Template;
 
+mod account;
+mod device;
 #[cfg(test)]
 mod samples;
+
+pub use account::{
+    AccountApp, AccountApps, AccountOverview, AccountPassword, AccountProfile, AccountSessions, AppLine, Entry, Fact,
+    Line, LineGroup, NavLink, Pager, SessionLine, When,
+};
+pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin, ago};
 
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
@@ -232,6 +240,8 @@ pub struct Home {
     pub csrf: String,
     /// Where the sign-out button posts `csrf`.
     pub sign_out_action: String,
+    /// The account.
+    pub account_href: String,
     /// Where the signed-out page leads.
     pub sign_in_href: String,
 }

@@ -105,6 +105,7 @@ mod tests {
         let fetched = answer.map(|(status, body)| Fetched {
             status,
             challenge: None,
+            date: None,
             body: body.to_owned(),
         });
         Exchange::new(String::new(), String::new(), &[], fetched)

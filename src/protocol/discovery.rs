@@ -19,6 +19,8 @@ pub struct Endpoints {
     pub authorization: String,
     /// RFC 6749 §3.2.
     pub token: String,
+    /// RFC 8628 §3.1.
+    pub device_authorization: String,
     /// OpenID Connect Core §5.3.
     pub userinfo: String,
     /// RFC 7009.
@@ -39,6 +41,7 @@ pub struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
+    pub device_authorization_endpoint: String,
     pub userinfo_endpoint: String,
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
@@ -91,6 +94,7 @@ impl Metadata {
             issuer,
             authorization_endpoint: endpoints.authorization,
             token_endpoint: endpoints.token,
+            device_authorization_endpoint: endpoints.device_authorization,
             userinfo_endpoint: endpoints.userinfo,
             revocation_endpoint: endpoints.revocation,
             introspection_endpoint: endpoints.introspection,
@@ -98,7 +102,7 @@ impl Metadata {
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
-            grant_types_supported: GrantType::OFFERED,
+            grant_types_supported: GrantType::ALL,
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: SigningAlg::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,

@@ -40,6 +40,12 @@ wire_enum! {
         RequestUriNotSupported = "request_uri_not_supported",
         /// OpenID Connect Core §3.1.2.6.
         RegistrationNotSupported = "registration_not_supported",
+        /// RFC 8628 §3.5.
+        AuthorizationPending = "authorization_pending",
+        /// RFC 8628 §3.5.
+        SlowDown = "slow_down",
+        /// RFC 8628 §3.5.
+        ExpiredToken = "expired_token",
         /// RFC 6750 §3.1.
         InvalidToken = "invalid_token",
         /// RFC 6750 §3.1.
@@ -83,6 +89,9 @@ impl ErrorCode {
             Self::RequestNotSupported => "The request parameter is not supported.",
             Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
+            Self::AuthorizationPending => "The person has not answered yet.",
+            Self::SlowDown => "The person has not answered yet. Wait five seconds longer between requests from now on.",
+            Self::ExpiredToken => "The device code has expired. Start again with a new one.",
             Self::InvalidToken => "The access token is invalid, expired or revoked.",
             Self::InsufficientScope => "The access token lacks the scope that this resource needs.",
             Self::TooManyRequests => "Too many attempts. Try again after the time that Retry-After tells.",
@@ -126,6 +135,7 @@ reasons! {
     GrantTypeMissing => InvalidRequest, "grant_type is missing";
     CodeMissing => InvalidRequest, "code is missing";
     RefreshTokenMissing => InvalidRequest, "refresh_token is missing";
+    DeviceCodeMissing => InvalidRequest, "device_code is missing";
     TokenMissing => InvalidRequest, "token is missing";
     TokenPresentedTwice => InvalidRequest, "an access token was presented in more than one way";
     // client authentication
@@ -205,6 +215,18 @@ reasons! {
     RefreshTokenReplaced => InvalidGrant, "refresh token was replaced by a retry and never counted";
     RefreshTokenReplayed => InvalidGrant, "spent refresh token presented again: the grant is revoked";
     RefreshTokenRaced => InvalidGrant, "refresh token was spent a moment ago by a parallel request";
+    // devices
+    DevicePending => AuthorizationPending, "nobody has answered the device's request yet";
+    DevicePolledTooFast => SlowDown, "the device polls faster than its interval";
+    DeviceDenied => AccessDenied, "the person refused the device";
+    DeviceWithdrawn => AccessDenied, "what the person allowed the device was withdrawn, or their sign-in ended";
+    DeviceUserDisabled => AccessDenied, "the user who allowed the device is disabled";
+    DeviceCodeExpired => ExpiredToken, "device code has expired";
+    DeviceCodeUnknown => InvalidGrant, "device code is malformed, unknown or gone";
+    DeviceCodeOfOtherClient => InvalidGrant, "device code was issued to another client";
+    DeviceCodeReplayed => InvalidGrant, "device code was redeemed before: the grant is revoked";
+    UserCodeWrong => InvalidGrant, "user code is unknown, expired or used";
+    DevicesTooMany => TemporarilyUnavailable, "too many devices wait for a person";
     // bearer tokens
     AccessTokenInvalid => InvalidToken, "access token is malformed, forged, expired or not ours";
     AccessTokenAudience => InvalidToken, "access token is for another resource";

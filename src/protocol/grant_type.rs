@@ -11,17 +11,7 @@ wire_enum! {
         RefreshToken = "refresh_token",
         /// RFC 6749 §4.4.
         ClientCredentials = "client_credentials",
-        /// RFC 8628 §3.4: may be registered already; the token endpoint does not answer it yet.
+        /// RFC 8628 §3.4.
         DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
-    }
-}
-
-impl GrantType {
-    /// The grants that the token endpoint answers: what its dispatch takes and discovery advertises.
-    pub const OFFERED: &'static [Self] = &[Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
-
-    /// Whether the token endpoint answers this grant.
-    pub fn is_offered(self) -> bool {
-        Self::OFFERED.contains(&self)
     }
 }

@@ -17,6 +17,7 @@ pub mod response_type;
 pub mod scope;
 pub mod signing_alg;
 pub mod standard_claims;
+pub mod user_code;
 
 /// Writes an enum whose variants are protocol strings: `ALL`, `as_str`, `FromStr`, `Display`, serde.
 ///

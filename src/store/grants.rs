@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 
 statements! {
     COMPLETE = "UPDATE interaction SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL";
+    FIND_CONSENT = "SELECT scope FROM consent WHERE user_id = $1 AND client_id = $2";
     REMEMBER_CONSENT = "INSERT INTO consent (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at";
     INSERT_GRANT = "INSERT INTO grants
@@ -38,6 +39,36 @@ statements! {
     CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL AND failed_proofs < 3";
 }
 
+/// Stores a grant and its code in a transaction.
+macro_rules! insert_grant {
+    ($tx:expr, $new:expr) => {
+        let (grant, code) = ($new.grant, $new.code);
+        sqlx::query($tx.text(&INSERT_GRANT))
+            .bind(grant.id.0)
+            .bind(grant.user_id.0)
+            .bind(grant.client_id.as_str())
+            .bind(grant.session_id.0)
+            .bind(grant.scope.to_string())
+            .bind(Json(&grant.resources))
+            .bind(Json(&grant.authentication))
+            .bind($new.offline)
+            .bind(grant.created_at.0)
+            .bind(grant.expires_at.0)
+            .execute(&mut *$tx)
+            .await?;
+        sqlx::query($tx.text(&INSERT_CODE))
+            .bind(code.digest.as_bytes().as_slice())
+            .bind(grant.id.0)
+            .bind(code.redirect_uri.as_str())
+            .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
+            .bind(code.nonce.as_deref())
+            .bind(grant.created_at.0)
+            .bind(code.expires_at.0)
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
 /// A grant about to be given, with what goes with it in the same commit.
 #[derive(Debug)]
 pub struct NewGrant<'a> {
@@ -47,10 +78,43 @@ pub struct NewGrant<'a> {
     pub offline: bool,
     /// The code that buys its tokens.
     pub code: &'a NewCode,
-    /// The consent to remember, if the person was asked: everything allowed so far.
-    pub remember: Option<&'a Scope>,
+    /// What it has to do with the remembered consent; `None` where the client needs none.
+    pub consent: Option<ConsentUse<'a>>,
     /// The interaction that this answers, if there was one.
     pub interaction: Option<InteractionId>,
+}
+
+/// What a grant has to do with the consent that is remembered. Either way it is given only if the consent still is what it was
+/// read as: it may have been withdrawn since, or another answer may have added to it.
+#[derive(Clone, Copy, Debug)]
+pub enum ConsentUse<'a> {
+    /// The person was not asked again.
+    ReliedOn(&'a Scope),
+    /// The person was asked.
+    Remembered {
+        /// The consent as it was read, if there was one.
+        before: Option<&'a Scope>,
+        /// Everything allowed so far.
+        now: &'a Scope,
+    },
+}
+
+impl<'a> ConsentUse<'a> {
+    /// What is remembered by now, unless somebody else was faster.
+    pub(super) fn expected(self) -> Option<&'a Scope> {
+        match self {
+            Self::ReliedOn(scope) => Some(scope),
+            Self::Remembered { before, .. } => before,
+        }
+    }
+
+    /// What is remembered from now on, if that changes.
+    pub(super) fn remembered(self) -> Option<&'a Scope> {
+        match self {
+            Self::ReliedOn(_) => None,
+            Self::Remembered { now, .. } => Some(now),
+        }
+    }
 }
 
 /// A code about to be issued.
@@ -84,6 +148,8 @@ pub enum IssueOutcome {
     Issued,
     /// The interaction was answered before.
     AlreadyAnswered,
+    /// The consent is not what it was read as: look again and decide again.
+    ConsentChanged,
     /// The client or the user is gone.
     Gone,
 }
@@ -137,61 +203,44 @@ impl Store {
             Db::Sqlite(_) => self.issue_code_in_steps(new).await,
         };
         match issued {
-            Ok(true) => Ok(IssueOutcome::Issued),
-            Ok(false) => Ok(IssueOutcome::AlreadyAnswered),
+            Ok(outcome) => Ok(outcome),
             Err(StoreError::Gone) => Ok(IssueOutcome::Gone),
             Err(other) => Err(other),
         }
     }
 
-    async fn issue_code_in_steps(&self, new: &NewGrant<'_>) -> Result<bool> {
-        let (grant, code) = (new.grant, new.code);
-        let now = grant.created_at.0;
+    /// On SQLite, where a transaction has the database for itself: what was looked at stays true until the commit. To return
+    /// early is to roll back.
+    async fn issue_code_in_steps(&self, new: &NewGrant<'_>) -> Result<IssueOutcome> {
+        let grant = new.grant;
+        let (user, client, now) = (grant.user_id.0, grant.client_id.as_str(), grant.created_at.0);
         in_transaction!(self, |tx| {
-            let claimed = match new.interaction {
-                None => 1,
-                Some(id) => sqlx::query(tx.text(&COMPLETE))
-                    .bind(id.0)
-                    .bind(now)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected(),
-            };
-            if claimed == 1 {
-                if let Some(scope) = new.remember {
-                    sqlx::query(tx.text(&REMEMBER_CONSENT))
-                        .bind(grant.user_id.0)
-                        .bind(grant.client_id.as_str())
-                        .bind(scope.to_string())
-                        .bind(now)
-                        .execute(&mut *tx)
-                        .await?;
+            if let Some(id) = new.interaction {
+                let completing = sqlx::query(tx.text(&COMPLETE)).bind(id.0).bind(now);
+                if completing.execute(&mut *tx).await?.rows_affected() == 0 {
+                    return Ok(IssueOutcome::AlreadyAnswered);
                 }
-                sqlx::query(tx.text(&INSERT_GRANT))
-                    .bind(grant.id.0)
-                    .bind(grant.user_id.0)
-                    .bind(grant.client_id.as_str())
-                    .bind(grant.session_id.0)
-                    .bind(grant.scope.to_string())
-                    .bind(Json(&grant.resources))
-                    .bind(Json(&grant.authentication))
-                    .bind(new.offline)
+            }
+            let consent: Option<String> = sqlx::query_scalar(tx.text(&FIND_CONSENT))
+                .bind(user)
+                .bind(client)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let expected = |used: ConsentUse<'_>| used.expected().map(ToString::to_string) == consent;
+            if !new.consent.is_none_or(expected) {
+                return Ok(IssueOutcome::ConsentChanged);
+            }
+            if let Some(scope) = new.consent.and_then(ConsentUse::remembered) {
+                sqlx::query(tx.text(&REMEMBER_CONSENT))
+                    .bind(user)
+                    .bind(client)
+                    .bind(scope.to_string())
                     .bind(now)
-                    .bind(grant.expires_at.0)
-                    .execute(&mut *tx)
-                    .await?;
-                sqlx::query(tx.text(&INSERT_CODE))
-                    .bind(code.digest.as_bytes().as_slice())
-                    .bind(grant.id.0)
-                    .bind(code.redirect_uri.as_str())
-                    .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
-                    .bind(code.nonce.as_deref())
-                    .bind(now)
-                    .bind(code.expires_at.0)
                     .execute(&mut *tx)
                     .await?;
             }
-            claimed == 1
+            insert_grant!(tx, new);
+            IssueOutcome::Issued
         })
     }
 

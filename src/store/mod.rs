@@ -7,19 +7,23 @@
 mod access_tokens;
 mod apis;
 mod audit;
+mod backup;
 mod browser_sessions;
 mod catalog;
 mod clients;
-mod clock;
 mod consents;
+mod device_grants;
+mod device_pace;
 mod error;
 mod grants;
+mod inspection;
 mod interactions;
 mod introspection;
 mod migrate;
 mod patience;
 mod pools;
 mod postgres;
+mod recovery;
 mod refresh_tokens;
 mod rows;
 mod signing_keys;
@@ -41,13 +45,16 @@ pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
 pub use clients::{ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
+pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
-pub use grants::{CodeOutcome, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
+pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
+pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
-pub use signing_keys::KeyWrite;
+pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
 pub use throttles::{Limit, MAX_LIMITS, Reservation};
@@ -62,6 +69,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    pace: Arc<device_pace::DevicePace>,
 }
 
 /// The closed set of backends.
@@ -107,6 +115,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            pace: Arc::default(),
         })
     }
 
@@ -159,16 +168,19 @@ pub fn all_statements() -> Vec<&'static Statement> {
         access_tokens::STATEMENTS,
         apis::STATEMENTS,
         audit::STATEMENTS,
+        backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
         clients::STATEMENTS,
-        clock::STATEMENTS,
         consents::STATEMENTS,
+        device_grants::STATEMENTS,
         grants::STATEMENTS,
+        inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
+        recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,

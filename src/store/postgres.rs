@@ -11,7 +11,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::types::Json;
 
 use super::patience::Patience;
-use super::{Backend as _, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, attempts, statements};
+use super::{
+    Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, attempts,
+    statements,
+};
 use crate::model::digest::TokenDigest;
 use crate::time::Timestamp;
 
@@ -95,6 +98,22 @@ statements! {
         )
         SELECT count(*) FROM claimed",
         "SELECT 0";
+    // The same for a device code that a person has approved.
+    REDEEM_DEVICE_GRANT = "WITH held AS (
+            SELECT g.id FROM grants g JOIN device_grant d ON d.grant_id = g.id WHERE d.digest = $1 FOR KEY SHARE OF g
+        ), claimed AS (
+            UPDATE device_grant d SET redeemed_at = $2 FROM held
+            WHERE d.digest = $1 AND d.grant_id = held.id AND d.decision = 'allow' AND d.redeemed_at IS NULL AND d.expires_at > $2
+            RETURNING d.grant_id
+        ), refresh AS (
+            INSERT INTO refresh_token (digest, grant_id, generation, created_at, expires_at)
+            SELECT $3, grant_id, 1, $2, $4 FROM claimed WHERE $3::bytea IS NOT NULL
+        ), access AS (
+            INSERT INTO access_token (digest, grant_id, client_id, content, created_at, expires_at)
+            SELECT $5, grant_id, $6, $7, $2, $8 FROM claimed WHERE $5::bytea IS NOT NULL
+        )
+        SELECT count(*) FROM claimed",
+        "SELECT 0";
     // Spends the live leaf and issues its successor in one statement, holding the grant first as above.
     ROTATE_REFRESH_TOKEN = "WITH held AS (
             SELECT g.id FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE r.digest = $1 FOR KEY SHARE OF g
@@ -111,35 +130,45 @@ statements! {
         )
         SELECT count(*) FROM spent",
         "SELECT 0";
-    // A grant, its code, the consent behind it and the end of its interaction, in one statement.
-    ISSUE_CODE = "WITH completed AS (
-            UPDATE interaction SET completed_at = $1 WHERE id = $2 AND completed_at IS NULL RETURNING id
+    // A grant, its code, the consent behind it and the end of its interaction, in one statement. The consent is held, so that
+    // whoever withdraws it meanwhile waits, and then finds the grant. `changed`: of two first answers the second finds, at its
+    // own insert, what it could not see before. Nothing is written then.
+    ISSUE_CODE = "WITH held AS (
+            SELECT scope FROM consent WHERE user_id = $4 AND client_id = $5 FOR UPDATE
+        ), open AS (
+            SELECT id FROM interaction WHERE id = $2 AND completed_at IS NULL FOR UPDATE
         ), allowed AS (
-            SELECT 1 WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM completed)
+            SELECT 1 WHERE ($2 IS NULL OR EXISTS (SELECT 1 FROM open))
+            AND (NOT $18::boolean OR (SELECT scope FROM held) IS NOT DISTINCT FROM $19::text)
         ), remembered AS (
             INSERT INTO consent (user_id, client_id, scope, granted_at)
             SELECT $4, $5, $3, $1 FROM allowed WHERE $3::text IS NOT NULL
             ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at
+                WHERE consent.scope = $19
+            RETURNING user_id
         ), given AS (
             INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
             SELECT $6, $4, $5, $7, $8, $9, $10, $11, $1, $12 FROM allowed
+            WHERE $3::text IS NULL OR EXISTS (SELECT 1 FROM remembered)
             RETURNING id
         ), coded AS (
             INSERT INTO code (digest, grant_id, redirect_uri, challenge, nonce, created_at, expires_at, failed_proofs)
-            SELECT $13, $6, $14, $15, $16, $1, $17, 0 FROM allowed
+            SELECT $13, id, $14, $15, $16, $1, $17, 0 FROM given
+        ), completed AS (
+            UPDATE interaction SET completed_at = $1 WHERE id = $2 AND EXISTS (SELECT 1 FROM given)
         )
-        SELECT count(*) FROM allowed",
+        SELECT EXISTS (SELECT 1 FROM given), $2 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM open)",
         "SELECT 0";
 }
 
-/// See [`super::Store::issue_code`]. `false`: the interaction was answered before.
-pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<bool> {
+/// See [`super::Store::issue_code`].
+pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutcome> {
     let (grant, code) = (new.grant, new.code);
-    let issued: i64 = attempts!(pg.patience.within(async {
-        let query = sqlx::query_scalar(pg.text(&ISSUE_CODE))
+    let (given, answered): (bool, bool) = attempts!(pg.patience.within(async {
+        let query = sqlx::query_as(pg.text(&ISSUE_CODE))
             .bind(grant.created_at.0)
             .bind(new.interaction.map(|id| id.0))
-            .bind(new.remember.map(ToString::to_string))
+            .bind(new.consent.and_then(ConsentUse::remembered).map(ToString::to_string))
             .bind(grant.user_id.0)
             .bind(grant.client_id.as_str())
             .bind(grant.id.0)
@@ -153,15 +182,31 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<bool> {
             .bind(code.redirect_uri.as_str())
             .bind(code.challenge.as_ref().map(|challenge| challenge.digest().as_slice()))
             .bind(code.nonce.as_deref())
-            .bind(code.expires_at.0);
+            .bind(code.expires_at.0)
+            .bind(new.consent.is_some())
+            .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string));
         Ok(query.fetch_one(&pg.pool).await?)
     }))?;
-    Ok(issued == 1)
+    Ok(match (given, answered) {
+        (true, _) => IssueOutcome::Issued,
+        (false, true) => IssueOutcome::AlreadyAnswered,
+        (false, false) => IssueOutcome::ConsentChanged,
+    })
 }
 
 /// See [`super::Store::redeem_code`]. `false`: another caller was first.
 pub(super) async fn redeem_code(pg: &Pg, code: &TokenDigest, tokens: &NewTokens, now: Timestamp) -> Result<bool> {
     exchange(pg, &REDEEM_CODE, code, tokens, now).await
+}
+
+/// See [`super::Store::redeem_device_grant`]. `false`: another caller was first.
+pub(super) async fn redeem_device_grant(
+    pg: &Pg,
+    device_code: &TokenDigest,
+    tokens: &NewTokens,
+    now: Timestamp,
+) -> Result<bool> {
+    exchange(pg, &REDEEM_DEVICE_GRANT, device_code, tokens, now).await
 }
 
 /// See [`super::Store::rotate_refresh_token`]. `false`: another caller was first.

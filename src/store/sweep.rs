@@ -31,11 +31,18 @@ statements! {
     // that was under way at that moment is over.
     SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
             SELECT grant_id FROM code WHERE redeemed_at IS NULL AND expires_at <= $1 - 600 LIMIT $2)";
+    // Likewise what a person allowed a device that never came back for it. A device that asks again a little late is still
+    // told that its code has expired.
+    SWEEP_UNREDEEMED_DEVICES = "DELETE FROM grants WHERE id IN (
+            SELECT grant_id FROM device_grant
+            WHERE redeemed_at IS NULL AND grant_id IS NOT NULL AND expires_at <= $1 - 600 LIMIT $2)";
+    SWEEP_DEVICE_GRANTS = sweep!("device_grant", "id",
+        "redeemed_at IS NULL AND grant_id IS NULL AND expires_at <= $1 - 600");
     // A family's spent tokens go first, in batches of their own: one grant may have tens of thousands. They live exactly as
     // long as their family.
     SWEEP_REFRESH_TOKENS = "DELETE FROM refresh_token WHERE digest IN (
             SELECT r.digest FROM grants g JOIN refresh_token r ON r.grant_id = g.id WHERE g.expires_at <= $1 LIMIT $2)";
-    // With a grant go its code and access tokens.
+    // With a grant go its code or device code, and its access tokens.
     SWEEP_GRANTS = "DELETE FROM grants WHERE id IN (
             SELECT g.id FROM grants g WHERE g.expires_at <= $1
             AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
@@ -50,6 +57,8 @@ const ORDER: &[&Statement] = &[
     &SWEEP_ACCESS_TOKENS,
     &SWEEP_REVOKED_JWTS,
     &SWEEP_UNREDEEMED,
+    &SWEEP_UNREDEEMED_DEVICES,
+    &SWEEP_DEVICE_GRANTS,
     &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,

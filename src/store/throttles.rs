@@ -102,23 +102,24 @@ impl Store {
 
     /// Forgets everything that was taken from `forget`, and gives back one of each of `give_back`.
     pub async fn forgive(&self, forget: &[Limit], give_back: &[Limit]) -> Result<()> {
-        let (forget, give_back) = (in_order(forget), in_order(give_back));
-        if forget.is_empty() && give_back.is_empty() {
+        let mut all: Vec<_> = forget.iter().map(|limit| (limit, true)).collect();
+        all.extend(give_back.iter().map(|limit| (limit, false)));
+        all.retain(|(limit, _)| !limit.rate.is_off());
+        // As those lock who take: otherwise two could wait for each other.
+        all.sort_unstable_by_key(|(limit, _)| limit.key.digest);
+        if all.is_empty() {
             return Ok(());
         }
         in_transaction!(self, |tx| {
-            for limit in &forget {
-                sqlx::query(tx.text(&FORGET_THROTTLE))
-                    .bind(limit.key.digest.as_slice())
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            for limit in &give_back {
-                sqlx::query(tx.text(&GIVE_ONE_BACK))
-                    .bind(limit.key.digest.as_slice())
-                    .bind(limit.rate.interval_ms())
-                    .execute(&mut *tx)
-                    .await?;
+            for (limit, whole) in &all {
+                let digest = limit.key.digest.as_slice();
+                let query = if *whole {
+                    sqlx::query(tx.text(&FORGET_THROTTLE)).bind(digest)
+                } else {
+                    let back = sqlx::query(tx.text(&GIVE_ONE_BACK));
+                    back.bind(digest).bind(limit.rate.interval_ms())
+                };
+                query.execute(&mut *tx).await?;
             }
         })
     }

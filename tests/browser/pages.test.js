@@ -6,21 +6,34 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
+import { startDevice } from '../clients/support/device.js';
 import { startDemo } from '../clients/support/server.js';
 import { launchBrowser, newPerson } from './support/browser.js';
 import { authorizationRequest, decisionButton, fillSignIn, signIn } from './support/flow.js';
 
 const ROOT = new URL('../../', import.meta.url);
-const FOLDERS = ['target/screenshots/', ...(process.env.UPDATE_SCREENSHOTS === '1' ? ['static/screenshots/'] : [])];
+const PICTURES = 'target/screenshots/';
+const README_PICTURES = 'static/screenshots/';
 const WIDTHS = [1280, 390];
 const SCHEMES = ['light', 'dark'];
 
 const PAGES = {
+  'account-sessions': { open: openSessions, picture: true },
   'sign-in': { open: openSignIn, picture: true },
   'sign-in-refused': { open: openRefusedSignIn },
   consent: { open: openConsent, picture: true },
+  device: { open: openDevice, picture: true },
+  'device-refused': { open: openRefusedDevice },
+  'device-confirm': { open: openDeviceConfirm, picture: true },
+  'device-elsewhere': { open: openDeviceElsewhere, picture: true },
   error: { open: openError, picture: true },
   home: { open: (page) => page.goto(server.issuer) },
+  account: { open: (page) => openAccount(page, '') },
+  'account-profile': { open: (page) => openAccount(page, '/profile') },
+  'account-contact': { open: (page) => openAccount(page, '/contact') },
+  'account-password': { open: (page) => openAccount(page, '/password') },
+  'account-apps': { open: (page) => openApp(page, '/apps') },
+  'account-app': { open: (page) => openApp(page, `/apps/${server.clients.web.client_id}`) },
   playground: { open: (page) => page.goto(server.playground) },
 };
 
@@ -29,7 +42,7 @@ let server;
 
 before(async () => {
   [browser, server] = await Promise.all([launchBrowser(), startDemo()]);
-  for (const folder of FOLDERS) await mkdir(new URL(folder, ROOT), { recursive: true });
+  for (const folder of [PICTURES, README_PICTURES]) await mkdir(new URL(folder, ROOT), { recursive: true });
 });
 after(async () => {
   await browser?.close();
@@ -46,7 +59,7 @@ for (const [name, { open, picture }] of Object.entries(PAGES)) {
         for (const width of WIDTHS) {
           await page.setViewportSize({ width, height: 800 });
           await assertFits(page, width);
-          if (picture) await takePicture(page, `${name}-${width}-${colorScheme}.png`);
+          await takePicture(page, `${name}-${width}-${colorScheme}.png`, picture);
         }
         await assertAccessible(page);
       } finally {
@@ -68,10 +81,63 @@ async function openRefusedSignIn(page) {
   await page.getByRole('alert').waitFor();
 }
 
+async function openAccount(page, path) {
+  await page.goto(`${server.issuer}/account${path}`);
+  await signIn(page, server.user);
+  await page.getByRole('navigation', { name: 'Your account' }).waitFor();
+}
+
+/** A person who is signed in on two more devices. */
+async function openSessions(page) {
+  for (const userAgent of [
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  ]) {
+    const { context } = await newPerson(browser, server, { userAgent });
+    await openAccount(await context.newPage(), '');
+    await context.close();
+  }
+  await openAccount(page, '/sessions');
+}
+
+/** A page about the app, which has access. */
+async function openApp(page, path) {
+  await openConsent(page);
+  await Promise.all([page.waitForURL(`${server.playground}/**`), decisionButton(page, 'allow').click()]);
+  await page.goto(`${server.issuer}/account${path}`);
+  await page.locator('main .logo').first().waitFor();
+}
+
 async function openConsent(page) {
   await openSignIn(page);
   await signIn(page, server.user);
   await decisionButton(page, 'allow').waitFor();
+}
+
+async function openDevice(page) {
+  await page.goto(`${server.issuer}/device`);
+  await page.locator('#code-submit').waitFor();
+}
+
+async function openRefusedDevice(page) {
+  await openDevice(page);
+  await page.fill('#user-code', 'BBBB-BBBB');
+  await page.click('#code-submit');
+  await page.getByRole('alert').waitFor();
+}
+
+async function openDeviceConfirm(page, from) {
+  const device = await startDevice(server, { from });
+  await openDevice(page);
+  await page.fill('#user-code', device.user_code);
+  await page.click('#code-submit');
+  await signIn(page, server.user);
+  await decisionButton(page, 'allow').waitFor();
+}
+
+/** Of the machine's own addresses, but of another network. */
+function openDeviceElsewhere(page) {
+  return openDeviceConfirm(page, '127.9.9.9');
 }
 
 /** An unknown client: there is nowhere to redirect to, so a page says it. */
@@ -86,9 +152,10 @@ async function assertFits(page, width) {
   assert.ok(wide <= width, `the page is ${wide} wide on a screen of ${width}`);
 }
 
-async function takePicture(page, file) {
+async function takePicture(page, file, forReadme) {
   const png = await page.screenshot({ fullPage: true, animations: 'disabled' });
-  for (const folder of FOLDERS) await writeFile(fileURLToPath(new URL(folder + file, ROOT)), png);
+  const folders = forReadme && process.env.UPDATE_SCREENSHOTS === '1' ? [PICTURES, README_PICTURES] : [PICTURES];
+  for (const folder of folders) await writeFile(fileURLToPath(new URL(folder + file, ROOT)), png);
 }
 
 async function assertAccessible(page) {

@@ -129,7 +129,7 @@ async fn every_metric_is_there_with_its_labels_and_nothing_else_is() {
         assert!(there, "{} is missing", metric.name);
     }
     let text = scrape(&process).await;
-    for metric in names::ALL.iter() {
+    for metric in names::ALL {
         assert!(text.contains(&format!("# HELP {} ", metric.name)), "{}", metric.name);
     }
     assert!(
@@ -320,7 +320,9 @@ async fn keys_tell_their_age_and_their_successor() {
     );
     let age = key_of(&found, "portcullis_signing_key_age_seconds");
     assert!((1000.0..1200.0).contains(&age), "{age}");
-    jobs::keys::rotate(&server.app, SigningAlg::Es256, 3600).await.unwrap();
+    jobs::keys::rotate(&server.app, SigningAlg::Es256, jobs::keys::Handover::After(3600))
+        .await
+        .unwrap();
     server.advance(600);
     let found = asked(&server).await;
     assert_sum(

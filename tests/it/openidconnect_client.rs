@@ -20,7 +20,7 @@ use crate::support::{Browser, ClientSpec, Landed, PASSWORD, TestClient, TestServ
 const ISSUER: &str = "https://id.example";
 
 /// Answers the library's requests by the router; every address must be one of the issuer's.
-async fn send(server: TestServer, request: HttpRequest) -> Result<HttpResponse, Infallible> {
+pub(crate) async fn send(server: TestServer, request: HttpRequest) -> Result<HttpResponse, Infallible> {
     let uri = request.uri().to_string();
     let path = uri.strip_prefix(ISSUER).expect("an address of the issuer");
     let mut sent = server.request(request.method().clone(), path);

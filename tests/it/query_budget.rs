@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use crate::support::{ClientSpec, TestClient, TestDb, TestServer, Tokens, api};
+use crate::support::{Browser, ClientSpec, DEVICE_GRANT, Device, TestClient, TestDb, TestServer, Tokens, api};
 
 /// What went over the wire since the last look.
 #[derive(Clone, Debug, Default)]
@@ -175,6 +175,74 @@ async fn sqlite_answers_warm_client_credentials_without_a_query() {
         "a change is looked at"
     );
     assert_eq!(queries_of_client_credentials(&server, &service).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_an_honest_poll_with_one_read_of_the_device() {
+    let Some((server, wire)) = tapped().await else { return };
+    let tv = server.add_client(ClientSpec::device("tv")).await;
+    server.device_flow(&tv, "openid offline_access").await;
+    let device = server.start_device(&tv, "openid offline_access").await;
+    for _ in 0..3 {
+        wire.take();
+        server.poll(&device).await.expect_error(400, "authorization_pending");
+        let poll = wire.take();
+        // The client with the version of the catalog, and the device.
+        assert_eq!(poll.round_trips, 2, "{poll:#?}");
+        let reads = |statement: &String| statement.trim_start().starts_with("SELECT ");
+        assert!(poll.statements.iter().all(reads), "{poll:#?}");
+        let of_device = |statement: &&String| statement.contains("device_grant");
+        assert_eq!(poll.statements.iter().filter(of_device).count(), 1, "{poll:#?}");
+        server.advance(5);
+    }
+    Browser::new(&server)
+        .answer_device(&device.user_code, "alice", "allow")
+        .await;
+    wire.take();
+    Tokens::of(server.poll(&device).await);
+    let redeemed = wire.take();
+    assert_eq!(redeemed.round_trips, 3, "{redeemed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_answers_an_honest_poll_with_one_query() {
+    let server = TestServer::new(TestDb::sqlite().await).await;
+    let tv = server.add_client(ClientSpec::device("tv")).await;
+    let device = server.start_device(&tv, "openid").await;
+    let mut marks = server.db.raw().await;
+    let before = marks
+        .number("SELECT sum(poll_interval + created_at) FROM device_grant")
+        .await;
+    queries_of_poll(&server, &device).await;
+    for _ in 0..3 {
+        server.advance(5);
+        assert_eq!(
+            queries_of_poll(&server, &device).await,
+            (1, "authorization_pending".to_owned())
+        );
+    }
+    let after = marks
+        .number("SELECT sum(poll_interval + created_at) FROM device_grant")
+        .await;
+    assert_eq!(before, after, "nothing was written");
+    assert_eq!(queries_of_poll(&server, &device).await, (2, "slow_down".to_owned()));
+}
+
+/// Straight to the endpoint, as below.
+async fn queries_of_poll(server: &TestServer, device: &Device) -> (u32, String) {
+    let (grant_type, code, client) = (DEVICE_GRANT, &device.device_code, &device.client.id);
+    let body = format!("grant_type={grant_type}&device_code={code}&client_id={client}");
+    let params = Params::parse(body.as_bytes()).unwrap();
+    let presented = Presented::from_request(&[], &params).unwrap();
+    let form = ClientForm {
+        params,
+        presented,
+        caller: Caller::default(),
+    };
+    let (response, queries) = counted(server.app.metrics(), token::post(State(server.app.clone()), form)).await;
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    (queries.count, body["error"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ use std::future::IntoFuture as _;
 use std::sync::Arc;
 
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
+use portcullis::jobs::keys::{Handover, rotate};
 use portcullis::model::client::{ClientSecret, SecretVerifier};
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{ClientWrite, SecretRotation, UserWrite};
@@ -326,8 +327,8 @@ both_stores! {
     async fn rc_27_two_rotations_of_a_key_make_one_successor(db: TestDb) {
         let server = TestServer::new(db).await;
         let other = server.second_node().await;
-        let rotate = async |node: &TestServer| portcullis::jobs::keys::rotate(&node.app, SigningAlg::EdDsa, 0).await;
-        let (one, two) = tokio::join!(rotate(&server), rotate(&other));
+        let next = async |node: &TestServer| rotate(&node.app, SigningAlg::EdDsa, Handover::After(0)).await;
+        let (one, two) = tokio::join!(next(&server), next(&other));
         let keys = server.store().signing_keys().await.unwrap();
         let generations: Vec<_> = keys.iter().filter(|key| key.alg == SigningAlg::EdDsa).map(|key| key.generation).collect();
         let done = i64::from(one.is_ok()) + i64::from(two.is_ok());

@@ -5,7 +5,7 @@ use std::future::{Future as _, IntoFuture as _};
 use std::task::{Context, Waker};
 
 use portcullis::model::user::{User, UserId, Username};
-use portcullis::store::UserWrite;
+use portcullis::store::{UserWrite, Withdrawal};
 use tokio::task::JoinSet;
 
 use crate::support::{AuthRequest, Browser, ClientSpec, Landed, PASSWORD, TestServer, Tokens, both_stores};
@@ -32,6 +32,50 @@ both_stores! {
             if let Landed::Callback(callback) = landed {
                 server.redeem(&client, &callback.code(), &request).await.expect_error(400, "invalid_grant");
             }
+        }
+    }
+
+    /// Of answers that meet, none undoes another: what is remembered is what it would be had they come one after the other.
+    async fn rc_23_consents_to_different_scopes_add_up(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let other = server.second_node().await;
+        server.alice().await;
+        for round in 0..8 {
+            let client = server.add_client(ClientSpec::web(&format!("shop{round}"))).await;
+            let mut first = Browser::new(&server);
+            first.authorize(&AuthRequest::new(&client, "openid email").set("prompt", "consent")).await.page();
+            assert!(first.sign_in("alice", PASSWORD).await.page().is_consent());
+            let mut second = first.clone();
+            second.switch_to(&other);
+            second.authorize(&AuthRequest::new(&client, "openid profile").set("prompt", "consent")).await.page();
+            let (one, two) = (first.submission(&[("decision", "allow")]), second.submission(&[("decision", "allow")]));
+            let (one, two) = tokio::join!(first.navigate(&one.0, one.1), second.navigate(&two.0, two.1));
+            assert!(!one.callback().code().is_empty() && !two.callback().code().is_empty());
+            let all = AuthRequest::new(&client, "openid email profile");
+            first.authorize(&all).await.callback().code();
+        }
+    }
+
+    /// An answer that relies on a consent meets its withdrawal: either its grant was there to be ended, or the person is asked.
+    async fn rc_10_withdrawing_a_consent_that_meets_an_authorization(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let other = server.second_node().await;
+        let client = server.add_client(ClientSpec::web("shop")).await;
+        let alice = server.alice().await;
+        let request = AuthRequest::new(&client, SCOPE);
+        let mut browser = Browser::new(&server);
+        for _ in 0..10 {
+            browser.grant(&request, "alice").await;
+            let mut twin = browser.clone();
+            twin.switch_to(&other);
+            let (now, id) = (server.app.clock().now(), client.client_id());
+            let (landed, withdrawn) =
+                tokio::join!(twin.authorize(&request), server.store().withdraw_consent(alice.id, &id, now));
+            assert!(matches!(withdrawn.unwrap(), Withdrawal::Done { grants: 1.. }));
+            if let Landed::Callback(callback) = landed {
+                server.redeem(&client, &callback.code(), &request).await.expect_error(400, "invalid_grant");
+            }
+            assert!(browser.authorize(&request).await.page().is_consent(), "the next request asks again");
         }
     }
 

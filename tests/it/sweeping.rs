@@ -133,7 +133,9 @@ impl World {
         for _ in 0..3 {
             server.client_credentials(&self.batch).await.expect(200);
         }
-        jobs::keys::rotate(&server.app, SigningAlg::EdDsa, 0).await.unwrap();
+        jobs::keys::rotate(&server.app, SigningAlg::EdDsa, jobs::keys::Handover::After(0))
+            .await
+            .unwrap();
         self.rotate_secret().await;
         jobs::audit::flush(&self.server.app).await.unwrap();
     }

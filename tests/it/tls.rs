@@ -33,7 +33,7 @@ impl Authority {
         PROVIDER.get_or_init(|| {
             rustls::crypto::aws_lc_rs::default_provider()
                 .install_default()
-                .unwrap_or_default()
+                .unwrap_or_default();
         });
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

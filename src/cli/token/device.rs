@@ -111,6 +111,7 @@ mod tests {
         Ok(Fetched {
             status,
             challenge: None,
+            date: None,
             body: body.to_owned(),
         })
     }

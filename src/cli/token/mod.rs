@@ -177,6 +177,7 @@ mod tests {
         refused(&Fetched {
             status,
             challenge: None,
+            date: None,
             body,
         })
     }

@@ -28,6 +28,7 @@ static RING: LazyLock<KeyRing> = LazyLock::new(|| {
             active_from: Timestamp::new(0),
             retires_at: None,
             gone_at: None,
+            revoked_at: None,
         }
     };
     let rows: Vec<SigningKey> = SigningAlg::ALL.iter().map(row).collect();

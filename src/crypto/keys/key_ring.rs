@@ -1,5 +1,7 @@
 //! All signing keys that are not forgotten yet, opened and ready.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -42,13 +44,38 @@ pub enum KeyError {
     },
 }
 
+impl KeyError {
+    pub(super) fn of(key: &SigningKey, error: SealError) -> Self {
+        match error {
+            SealError::WrongKey { .. } => Self::WrongMasterKey {
+                kid: key.kid.clone(),
+                source: error,
+            },
+            other => Self::Corrupted {
+                kid: key.kid.clone(),
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
 impl KeyRing {
-    /// Opens every key. Fails on the first that does not open, is not a key for its algorithm, or does not
+    /// Opens every key that is not revoked. Fails on the first that does not open, is not a key for its algorithm, or does not
     /// belong to the public key stored beside it (a broken JWK must never be published).
     pub fn open(rows: &[SigningKey], master: &MasterKey) -> Result<Self, KeyError> {
+        Self::reopen(rows, master, &Self::default())
+    }
+
+    /// As [`KeyRing::open`], where a key that is `known` already may since have been sealed under a master key that this
+    /// process was not given yet. It is the same key: a running server goes on until it is restarted.
+    pub fn reopen(rows: &[SigningKey], master: &MasterKey, known: &Self) -> Result<Self, KeyError> {
         let mut entries = rows
             .iter()
-            .map(|row| Entry::open(row, master))
+            .filter(|row| row.revoked_at.is_none())
+            .map(|row| match (Entry::open(row, master), known.known(row)) {
+                (Err(KeyError::WrongMasterKey { .. }), Some(signer)) => Ok(Entry::of(row, signer)),
+                (opened, _) => opened,
+            })
             .collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.active_from, entry.generation)));
         Ok(Self { entries })
@@ -66,7 +93,7 @@ impl KeyRing {
                 .filter(move |entry| entry.signer.alg() == alg && entry.may_sign(now))
         };
         let active = usable().find(|entry| entry.active_from <= now);
-        active.or_else(|| usable().next_back()).map(|entry| &entry.signer)
+        active.or_else(|| usable().next_back()).map(|entry| &*entry.signer)
     }
 
     /// The published key set (RFC 7517 §5): everything not gone, keys not yet active included, so that clients
@@ -88,6 +115,11 @@ impl KeyRing {
         self.entries.is_empty()
     }
 
+    fn known(&self, row: &SigningKey) -> Option<Arc<Signer>> {
+        let same = |entry: &&Entry| entry.signer.kid() == row.kid && *entry.signer.public_jwk() == row.public_jwk;
+        self.entries.iter().find(same).map(|entry| entry.signer.clone())
+    }
+
     fn published(&self, now: Timestamp) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| !has_come(entry.gone_at, now))
     }
@@ -95,7 +127,7 @@ impl KeyRing {
 
 #[derive(Debug)]
 struct Entry {
-    signer: Signer,
+    signer: Arc<Signer>,
     generation: i64,
     active_from: Timestamp,
     retires_at: Option<Timestamp>,
@@ -110,25 +142,23 @@ impl Entry {
         };
         let pkcs8 = master
             .open(&seal_context(&row.kid, row.alg), &row.sealed_private)
-            .map_err(|error| match error {
-                SealError::WrongKey { .. } => KeyError::WrongMasterKey {
-                    kid: row.kid.clone(),
-                    source: error,
-                },
-                other => corrupted(&other.to_string()),
-            })?;
+            .map_err(|error| KeyError::of(row, error))?;
         let signer = Signer::from_pkcs8(row.alg, &pkcs8)
             .map_err(|_| corrupted(&format!("the private part is not a key for {}", row.alg)))?;
         if signer.kid() != row.kid || *signer.public_jwk() != row.public_jwk {
             return Err(corrupted("the public part does not belong to the private part"));
         }
-        Ok(Self {
+        Ok(Self::of(row, Arc::new(signer)))
+    }
+
+    fn of(row: &SigningKey, signer: Arc<Signer>) -> Self {
+        Self {
             signer,
             generation: row.generation,
             active_from: row.active_from,
             retires_at: row.retires_at,
             gone_at: row.gone_at,
-        })
+        }
     }
 
     fn may_sign(&self, now: Timestamp) -> bool {
@@ -165,6 +195,7 @@ mod tests {
             active_from: at(active_from),
             retires_at: retires_at.map(at),
             gone_at: gone_at.map(at),
+            revoked_at: None,
         }
     }
 
@@ -202,6 +233,45 @@ mod tests {
         };
         let ring = KeyRing::open(&[first, second.clone()], &master()).unwrap();
         assert_eq!(signing(&ring, 100), Some(second.kid.as_str()));
+    }
+
+    #[test]
+    fn a_revoked_key_is_out_whatever_its_times_say() {
+        let old = row(SigningAlg::Es256, 0, None, None);
+        let new = row(SigningAlg::Es256, 200, None, None);
+        let revoked = SigningKey {
+            revoked_at: Some(at(150)),
+            ..old.clone()
+        };
+        // Even where the clock is behind the one that it was revoked by.
+        let ring = KeyRing::open(&[revoked, new.clone()], &master()).unwrap();
+        assert!(ring.verifier(&old.kid, at(100)).is_none());
+        assert_eq!(ring.jwks(at(100))["keys"].as_array().unwrap().len(), 1);
+        assert_eq!(signing(&ring, 100), Some(new.kid.as_str()));
+    }
+
+    #[test]
+    fn a_running_server_goes_on_when_its_keys_are_sealed_under_another_master_key() {
+        let [known, later] = [
+            row(SigningAlg::Es256, 0, None, None),
+            row(SigningAlg::EdDsa, 0, None, None),
+        ];
+        let ring = KeyRing::open(std::slice::from_ref(&known), &master()).unwrap();
+        let other = MasterKey::new([8; 32]);
+        let resealed = |key: &SigningKey| SigningKey {
+            sealed_private: keys::reseal(key, &master(), &other).unwrap(),
+            ..key.clone()
+        };
+        let again = KeyRing::reopen(&[resealed(&known)], &master(), &ring).unwrap();
+        assert_eq!(signing(&again, 1), Some(known.kid.as_str()));
+        let error = KeyRing::reopen(&[resealed(&known), resealed(&later)], &master(), &ring).unwrap_err();
+        assert!(matches!(&error, KeyError::WrongMasterKey { kid, .. } if *kid == later.kid));
+        KeyRing::open(&[resealed(&known), resealed(&later)], &other).unwrap();
+        let swapped = SigningKey {
+            public_jwk: later.public_jwk.clone(),
+            ..resealed(&known)
+        };
+        assert!(KeyRing::reopen(&[swapped], &master(), &ring).is_err());
     }
 
     #[test]

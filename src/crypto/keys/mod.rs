@@ -16,6 +16,7 @@ pub use self::{
     signer::{Signer, SigningFailed, Verifier},
 };
 use super::seal::MasterKey;
+use crate::model::signing_key::SigningKey;
 use crate::protocol::signing_alg::SigningAlg;
 
 /// A key that was just made and is not stored yet.
@@ -70,6 +71,14 @@ fn generate_pkcs8(alg: SigningAlg) -> Result<Vec<u8>, aws_lc_rs::error::Unspecif
         SigningAlg::EdDsa => Ed25519KeyPair::generate()?.as_der()?,
     };
     Ok(der.as_ref().to_vec())
+}
+
+/// The private part of a stored key, opened with `from` and sealed under `to`.
+pub fn reseal(key: &SigningKey, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>, KeyError> {
+    let context = seal_context(&key.kid, key.alg);
+    let private = from.open(&context, &key.sealed_private);
+    let private = private.map_err(|error| KeyError::of(key, error))?;
+    Ok(to.seal(&context, &private))
 }
 
 /// What a sealed private key is bound to.

@@ -1,10 +1,13 @@
 //! Every page filled with realistic and with hostile values, for the test that renders them all.
 
+mod account;
+mod device;
+
 use askama::Template;
 
 use super::{
-    Account, AccountChoice, App, Consent, ErrorPage, Finished, FormPost, Frame, Home, Login, LoginError, Permission,
-    SelectAccount, SignOut, SignedOut,
+    Account, AccountChoice, App, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
+    Login, LoginError, Permission, SelectAccount, SignOut, SignedOut,
 };
 
 const MARKUP: &str = r#""><svg onload=alert(1)>"#;
@@ -16,6 +19,8 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     let mut pages = Vec::new();
     render("login", &Login::samples(), &mut pages);
     render("consent", &Consent::samples(), &mut pages);
+    render("device_entry", &DeviceEntry::samples(), &mut pages);
+    render("device_confirm", &DeviceConfirm::samples(), &mut pages);
     render("select_account", &SelectAccount::samples(), &mut pages);
     render("error", &ErrorPage::samples(), &mut pages);
     render("home", &Home::samples(), &mut pages);
@@ -23,6 +28,7 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     render("signed_out", &SignedOut::samples(), &mut pages);
     render("finished", &Finished::samples(), &mut pages);
     render("form_post", &FormPost::samples(), &mut pages);
+    account::render_samples(&mut pages);
     pages
 }
 
@@ -288,6 +294,7 @@ impl Home {
             user: None,
             csrf: CSRF.to_owned(),
             sign_out_action: "/sign-out".to_owned(),
+            account_href: "/account".to_owned(),
             sign_in_href: "/login".to_owned(),
         };
         let mut samples: Vec<_> = accounts()

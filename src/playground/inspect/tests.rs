@@ -191,6 +191,7 @@ fn key_ring(alg: SigningAlg, now: Timestamp) -> KeyRing {
         active_from: now,
         retires_at: None,
         gone_at: None,
+        revoked_at: None,
     };
     KeyRing::open(&[row], &master).unwrap()
 }

@@ -1,4 +1,4 @@
-// `portcullis serve` as an operator sets it up: an empty PostgreSQL database, migrations, a user, two clients.
+// `portcullis serve` as an operator sets it up: an empty PostgreSQL database, migrations, a user, three clients.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -14,7 +14,7 @@ const START_MS = 30_000;
 const AUDIENCE = 'https://api.example/';
 const REDIRECT_URI = 'http://127.0.0.1/callback'; // nothing listens: the tests read the Location header
 
-/** Resolves to what `startDemo` resolves to, save the playground and the device client. */
+/** Resolves to what `startDemo` resolves to, save the playground. */
 export async function startOnPostgres() {
   const [directory, database, port] = await Promise.all([
     mkdtemp(join(tmpdir(), 'portcullis-serve-')),
@@ -63,14 +63,18 @@ async function seed(config, user) {
   await portcullis(config, 'user', 'create', user.username, '--password', user.password);
   await portcullis(config, 'api', 'create', AUDIENCE, '--name', 'Example', '--scope', 'api:read=Read');
   const webScope = 'openid profile email offline_access';
-  const [web, service] = await Promise.all([
+  const deviceScope = 'openid profile offline_access';
+  const [web, service, device] = await Promise.all([
     portcullis(config, 'client', 'create', '--json', '--name', 'Web', '--redirect-uri', REDIRECT_URI, '--scope', webScope,
       '--grant-type', 'authorization_code', '--grant-type', 'refresh_token'),
     portcullis(config, 'client', 'create', '--json', '--name', 'Service', '--scope', 'api:read',
       '--grant-type', 'client_credentials'),
+    portcullis(config, 'client', 'create', '--json', '--name', 'Device', '--scope', deviceScope, '--public',
+      '--grant-type', 'device_code', '--grant-type', 'refresh_token'),
   ]);
   return {
     web: { ...web, redirect_uris: [REDIRECT_URI], scope: webScope },
+    device: { ...device, scope: deviceScope },
     service: { ...service, scope: 'api:read', audience: AUDIENCE },
   };
 }

@@ -188,6 +188,7 @@ fn signed_by_a_stranger(claims: &Value) -> String {
         active_from: now,
         retires_at: None,
         gone_at: None,
+        revoked_at: None,
     };
     let ring = KeyRing::open(&[row], &master).unwrap();
     jwt::sign(ring.signer(SigningAlg::Es256, now).unwrap(), "JWT", claims).unwrap()

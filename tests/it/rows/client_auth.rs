@@ -332,7 +332,11 @@ both_stores! {
             ];
             unauthenticated(&server.post_form("/token", &posted).await);
         }
-        unauthenticated(&with_header(&server, &basic("spa:")).await);
+        // An empty secret is none (RFC 6749 §2.3.1), which a confidential client does not get far with.
+        let named = with_header(&server, &basic("spa:")).await;
+        assert_eq!((named.status.as_u16(), named.error().as_str()), (400, "unauthorized_client"));
+        server.add_client(ClientSpec::service("batch")).await;
+        unauthenticated(&with_header(&server, &basic("batch:")).await);
         server.redeem(&client, &code, &request).await.expect(200);
     }
 

@@ -110,7 +110,7 @@ both_stores! {
         let client = server.add_client(ClientSpec::web("shop").trusted()).await;
         server.alice().await;
         let data = tempfile::tempdir().unwrap();
-        let rotate = || command(&server, data.path(), &["key", "rotate", "--alg", "EdDSA", "--now"]);
+        let rotate = || command(&server, data.path(), &["key", "rotate", "--alg", "EdDSA", "--lead", "0s"]);
         let time = measured(rotate());
         for _ in 0..rounds() {
             kill_within(&server, rotate(), time).await;

@@ -11,7 +11,7 @@ use portcullis::crypto::jwt::LEEWAY_SECONDS;
 use portcullis::crypto::keys::{NewKey, generate};
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
-use portcullis::store::KeyWrite;
+use portcullis::store::{KeyWrite, Predecessors};
 use serde_json::{Value, json};
 
 use super::refusals::{bearer_refused, sent_back};
@@ -61,9 +61,19 @@ impl Forger {
             active_from: now,
             retires_at: None,
             gone_at: None,
+            revoked_at: None,
         };
         assert_eq!(
-            server.store().insert_key(&stored, now.plus(86_400)).await.unwrap(),
+            server
+                .store()
+                .insert_key(
+                    &stored,
+                    Predecessors::Retire {
+                        gone_at: now.plus(86_400)
+                    }
+                )
+                .await
+                .unwrap(),
             KeyWrite::Done
         );
         let spec = ClientSpec::web("shop").metadata(|metadata| metadata.id_token_alg = SigningAlg::Es256);

@@ -7,9 +7,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use portcullis::crypto::jwt::{Expected, ForeignExpected, JwtError, verify_with_jwk_set};
 use portcullis::crypto::keys::{KeyRing, generate};
 use portcullis::crypto::seal::MasterKey;
-use portcullis::jobs::{keys, sweep};
+use portcullis::jobs::{keys, keys::Handover, sweep};
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
+use portcullis::store::Predecessors;
 use portcullis::time::Timestamp;
 use ring::digest::{SHA256, SHA512, digest};
 use serde_json::Value;
@@ -30,12 +31,12 @@ fn segments(token: &str) -> [&str; 3] {
 }
 
 /// The header of a JWT, unverified.
-fn header(jwt: &str) -> Value {
+pub(super) fn header(jwt: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segments(jwt)[0]).unwrap()).unwrap()
 }
 
 /// Checks as a resource server does: with the published keys only.
-fn verified(jwt: &str, jwks: &Value, typ: &str, audience: &str, now: Timestamp) -> Result<(), JwtError> {
+pub(super) fn verified(jwt: &str, jwks: &Value, typ: &str, audience: &str, now: Timestamp) -> Result<(), JwtError> {
     let expected = ForeignExpected {
         token: Expected {
             typ: &[typ],
@@ -128,7 +129,7 @@ both_stores! {
 
     async fn jw_23_the_published_keys(db: TestDb) {
         let server = TestServer::new(db).await;
-        keys::rotate(&server.app, SigningAlg::Es256, 3600).await.unwrap();
+        keys::rotate(&server.app, SigningAlg::Es256, Handover::After(3600)).await.unwrap();
         let response = server.get("/.well-known/jwks.json").await.expect(200);
         assert_eq!(response.header("content-type"), "application/jwk-set+json");
         assert_eq!(response.header("cache-control"), "public, max-age=300");
@@ -184,7 +185,7 @@ both_stores! {
             if instant % 15 == 3 {
                 for alg in [SigningAlg::Es256, SigningAlg::EdDsa] {
                     let node = if instant == 3 { &server } else { &other };
-                    keys::rotate(&node.app, alg, 600).await.unwrap();
+                    keys::rotate(&node.app, alg, Handover::After(600)).await.unwrap();
                 }
             }
             let node = if instant % 2 == 0 { &server } else { &other };
@@ -241,8 +242,9 @@ both_stores! {
                 active_from: now,
                 retires_at: None,
                 gone_at: None,
+                revoked_at: None,
             };
-            server.store().insert_key(&stored, now).await.unwrap();
+            server.store().insert_key(&stored, Predecessors::Retire { gone_at: now }).await.unwrap();
             private.push(key);
         }
         let client = server.add_client(ClientSpec::service("batch")).await;

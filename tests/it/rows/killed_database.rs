@@ -53,7 +53,7 @@ async fn ft_01_postgres_killed_under_load_loses_nothing_and_lets_nobody_in() {
         let app = nodes[0].app.clone();
         let rotating = tokio::spawn(async move {
             let mut done = Vec::new();
-            while let Ok(key) = keys::rotate(&app, SigningAlg::EdDsa, 0).await {
+            while let Ok(key) = keys::rotate(&app, SigningAlg::EdDsa, keys::Handover::After(0)).await {
                 done.push(key.kid);
             }
             done

@@ -16,7 +16,9 @@ use super::sockets::get_over_http2;
 use crate::support::collector::Collector;
 use crate::support::process::{Process, isolate, run};
 use crate::support::scrape::scrape;
-use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestRequest, TestServer, Tokens, api, both_stores};
+use crate::support::{
+    AuthRequest, Browser, ClientSpec, PASSWORD, TestClient, TestRequest, TestServer, Tokens, api, both_stores,
+};
 
 /// Everything that an attacker would like to find, by name.
 type Secrets = Vec<(&'static str, String)>;
@@ -109,10 +111,31 @@ async fn every_flow(server: &TestServer, node: &TestServer) -> Secrets {
         keep_page(&mut browser, &mut secrets);
         browser.submit(&[]).await.page();
     }
+    let tv = server.add_client(ClientSpec::device("tv")).await;
+    of_a_device(node, &tv, &mut secrets).await;
     let tokens = Tokens::of(node.client_credentials(&service).await);
     secrets.push(("opaque access token", tokens.access));
     misuse(node).await;
     secrets
+}
+
+/// A device that is let in, over the link with its code, and asks too often.
+async fn of_a_device(node: &TestServer, tv: &TestClient, secrets: &mut Secrets) {
+    let device = node.start_device(tv, "openid offline_access").await;
+    secrets.push(("device code", device.device_code.clone()));
+    secrets.push(("user code", device.user_code.clone()));
+    secrets.push(("letters of the user code", device.user_code.replace('-', "")));
+    let mut browser = Browser::new(node);
+    browser.open(&format!("/device?user_code={}", device.user_code)).await;
+    keep_page(&mut browser, secrets);
+    node.poll(&device).await.expect_error(400, "authorization_pending");
+    node.poll(&device).await.expect_error(400, "slow_down");
+    browser.answer_device(&device.user_code, "alice", "allow").await;
+    let tokens = Tokens::of(node.poll(&device).await);
+    node.poll(&device).await.expect_error(400, "invalid_grant");
+    browser.enter_code(&device.user_code).await;
+    secrets.push(("access token of a device", tokens.access));
+    secrets.extend(tokens.refresh.map(|token| ("refresh token of a device", token)));
 }
 
 /// Requests that are refused, with secrets in the wrong places.
@@ -168,7 +191,7 @@ fn assert_absent(secrets: &Secrets, from: &str, place: &str) {
 
 both_stores! {
     /// The whole program, with every library as talkative as it can be.
-    async fn lk_01_no_secret_reaches_the_log_at_any_level(db: TestDb) {
+    async fn lk_01_dv_19_no_secret_reaches_the_log_at_any_level(db: TestDb) {
         let server = TestServer::new(db).await;
         let levels = "log.level=trace,sqlx=trace,hyper=trace,h2=trace,tower=trace,tower_sessions=trace,tower_http=trace";
         let collector = Collector::start().await;

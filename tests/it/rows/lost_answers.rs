@@ -72,7 +72,7 @@ async fn ft_02_a_rotation_without_an_answer_leaves_one_key_that_signs() {
     for packets in 0.. {
         let node = behind(&wire, &server, 1).await;
         wire.lose_the_answer_after(packets);
-        let rotated = keys::rotate(&node.app, SigningAlg::EdDsa, 0).await;
+        let rotated = keys::rotate(&node.app, SigningAlg::EdDsa, keys::Handover::After(0)).await;
         wire.mend();
         let keys = server.store().signing_keys().await.unwrap();
         let now = server.app.clock().now();

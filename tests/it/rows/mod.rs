@@ -1,6 +1,8 @@
 //! The catalogue of attacks and bad inputs: each test is named after the row that it answers. `tests/security_rows.md` lists
 //! all rows, with those that nothing here answers yet.
 
+mod account;
+mod account_access;
 mod answers;
 mod authorize;
 mod authorize_answers;
@@ -12,6 +14,9 @@ mod code_decisions;
 mod codes;
 mod consent;
 mod crashes;
+mod device;
+mod device_decisions;
+mod device_page;
 mod documents;
 mod dump;
 mod exhaustion;
@@ -19,6 +24,7 @@ mod faults;
 mod forged_jwts;
 mod introspection;
 mod jwts;
+mod keys;
 mod killed_database;
 mod leaks;
 mod listed;

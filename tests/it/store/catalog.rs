@@ -52,7 +52,7 @@ both_stores! {
         assert!(audiences(server.store()).await.is_empty());
 
         assert_eq!(server.store().catalog().await.unwrap().keys.len(), 4);
-        portcullis::jobs::keys::rotate(&other.app, SigningAlg::Es256, 0).await.unwrap();
+        portcullis::jobs::keys::rotate(&other.app, SigningAlg::Es256, portcullis::jobs::keys::Handover::After(0)).await.unwrap();
         assert_eq!(server.store().catalog().await.unwrap().keys.len(), 5);
     }
 

@@ -14,7 +14,7 @@ both_stores! {
         let world = World::new(db).await;
         let (grant, mut code) = (world.new_grant(), world.new_code().await);
         code.challenge = Some(CodeChallenge::from_digest([9; 32]));
-        let new = NewGrant { grant: &grant, offline: true, code: &code, remember: None, interaction: None };
+        let new = NewGrant { grant: &grant, offline: true, code: &code, consent: None, interaction: None };
         assert_eq!(world.store().issue_code(&new).await.unwrap(), IssueOutcome::Issued);
 
         let found = world.store().load_code(&code.digest, world.now()).await.unwrap().unwrap();
@@ -120,7 +120,7 @@ both_stores! {
         let loaded = world.store().load_code(&redeemable, world.now()).await.unwrap().unwrap();
         let id = world.client.client_id();
         assert_eq!(world.store().delete_client(&id).await.unwrap(), ClientWrite::Done);
-        let new = NewGrant { grant: &grant, offline: true, code: &code, remember: None, interaction: None };
+        let new = NewGrant { grant: &grant, offline: true, code: &code, consent: None, interaction: None };
         assert_eq!(world.store().issue_code(&new).await.unwrap(), IssueOutcome::Gone);
         let late = world.store().redeem_code(&loaded, &world.new_tokens(), world.now()).await.unwrap();
         assert_ne!(late, CodeOutcome::Redeemed);

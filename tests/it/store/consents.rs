@@ -1,7 +1,8 @@
 //! What people allowed, and taking it back.
 
 use portcullis::model::grant::{EndReason, Grant, GrantId};
-use portcullis::store::{AppOfUser, IssueOutcome, NewGrant, Successor, Withdrawal};
+use portcullis::protocol::scope::Scope;
+use portcullis::store::{AppOfUser, ConsentUse, IssueOutcome, NewGrant, Successor, Withdrawal};
 
 use super::World;
 use crate::support::{ClientSpec, both_stores, scope};
@@ -9,17 +10,36 @@ use crate::support::{ClientSpec, both_stores, scope};
 impl World {
     /// Remembers `scopes` as allowed, with a grant whose code is not redeemed.
     async fn consent(&self, scopes: &str) -> Grant {
+        let (before, now) = (self.remembered().await, scope(scopes));
+        let consent = ConsentUse::Remembered {
+            before: before.as_ref(),
+            now: &now,
+        };
+        let (grant, outcome) = self.issue_with(consent).await;
+        assert_eq!(outcome, IssueOutcome::Issued);
+        grant
+    }
+
+    /// Issues a code that has to do with a consent.
+    async fn issue_with(&self, consent: ConsentUse<'_>) -> (Grant, IssueOutcome) {
         let (grant, code) = (self.new_grant(), self.new_code().await);
-        let remember = scope(scopes);
         let new = NewGrant {
             grant: &grant,
             offline: false,
             code: &code,
-            remember: Some(&remember),
+            consent: Some(consent),
             interaction: None,
         };
-        assert_eq!(self.store().issue_code(&new).await.unwrap(), IssueOutcome::Issued);
-        grant
+        let outcome = self.store().issue_code(&new).await.unwrap();
+        let stored = self.store().load_code(&code.digest, self.now()).await.unwrap();
+        assert_eq!(stored.is_some(), outcome == IssueOutcome::Issued, "all or nothing");
+        (grant, outcome)
+    }
+
+    async fn remembered(&self) -> Option<Scope> {
+        let client = self.client.client_id();
+        let found = self.store().signed_in(self.session.id, Some(&client)).await.unwrap();
+        found.unwrap().consented
     }
 
     async fn apps(&self) -> Vec<AppOfUser> {
@@ -52,7 +72,7 @@ both_stores! {
             grant: &elsewhere,
             offline: true,
             code: &world.new_code().await,
-            remember: None,
+            consent: None,
             interaction: None,
         };
         assert_eq!(world.store().issue_code(&new).await.unwrap(), IssueOutcome::Issued);
@@ -61,10 +81,29 @@ both_stores! {
         assert_eq!(world.end_of(online.id).await, Some(EndReason::Withdrawn));
         assert_eq!(world.end_of(offline.id).await, Some(EndReason::Withdrawn));
         assert_eq!(world.end_of(elsewhere.id).await, None);
-        let client = world.client.client_id();
-        let found = world.store().signed_in(world.session.id, Some(&client)).await.unwrap().unwrap();
-        assert_eq!(found.consented, None);
+        assert_eq!(world.remembered().await, None);
         assert_eq!(world.withdraw().await, Withdrawal::Nothing);
+    }
+
+    async fn a_code_is_given_only_over_the_consent_that_was_read(db: TestDb) {
+        let world = World::new(db).await;
+        let [small, large, other] = ["openid", "openid email", "openid phone"].map(scope);
+        let remember = |before, now| ConsentUse::Remembered { before, now };
+        let mut outcomes = Vec::new();
+        for (consent, remembered) in [
+            (ConsentUse::ReliedOn(&small), None),
+            (remember(Some(&small), &large), None),
+            (remember(None, &small), Some(&small)),
+            (remember(None, &other), Some(&small)),
+            (ConsentUse::ReliedOn(&small), Some(&small)),
+            (ConsentUse::ReliedOn(&large), Some(&small)),
+            (remember(Some(&small), &large), Some(&large)),
+            (remember(Some(&small), &other), Some(&large)),
+        ] {
+            outcomes.push(world.issue_with(consent).await.1 == IssueOutcome::Issued);
+            assert_eq!(world.remembered().await.as_ref(), remembered, "{consent:?}");
+        }
+        assert_eq!(outcomes, [false, false, true, false, true, false, true, false]);
     }
 
     async fn an_app_is_listed_with_what_it_may_and_when_it_last_did(db: TestDb) {

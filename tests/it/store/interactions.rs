@@ -3,7 +3,7 @@
 use portcullis::model::interaction::{AuthorizationRequest, BrowserId, Interaction, InteractionId, Progress};
 use portcullis::protocol::prompt::Prompt;
 use portcullis::protocol::response_mode::ResponseMode;
-use portcullis::store::{InteractionWrite, IssueOutcome, NewGrant};
+use portcullis::store::{ConsentUse, InteractionWrite, IssueOutcome, NewGrant};
 use uuid::Uuid;
 
 use super::World;
@@ -42,12 +42,16 @@ impl World {
     }
 
     async fn issue_for(&self, interaction: &Interaction, remember: &str) -> IssueOutcome {
-        let (grant, code, remember) = (self.new_grant(), self.new_code().await, scope(remember));
+        let before = self.consented().await.map(|text| scope(&text));
+        let (grant, code, now) = (self.new_grant(), self.new_code().await, scope(remember));
         let new = NewGrant {
             grant: &grant,
             offline: false,
             code: &code,
-            remember: Some(&remember),
+            consent: Some(ConsentUse::Remembered {
+                before: before.as_ref(),
+                now: &now,
+            }),
             interaction: Some(interaction.id),
         };
         let outcome = self.store().issue_code(&new).await.unwrap();

@@ -1,10 +1,10 @@
 //! Signing keys and APIs.
 
-use portcullis::jobs::keys::{ensure, rotate};
+use portcullis::jobs::keys::{Handover, ensure, rotate};
 use portcullis::model::api::{AccessTokenFormat, Api, ApiId};
 use portcullis::model::signing_key::{KeyState, SigningKey};
 use portcullis::protocol::signing_alg::SigningAlg;
-use portcullis::store::{ApiWrite, KeyWrite};
+use portcullis::store::{ApiWrite, KeyWrite, Predecessors};
 use uuid::Uuid;
 
 use crate::support::{TestServer, api, both_stores};
@@ -33,7 +33,7 @@ both_stores! {
     async fn a_rotation_retires_the_predecessor_when_the_successor_is_active(db: TestDb) {
         let server = TestServer::new(db).await;
         let before = server.keys_of(SigningAlg::Es256).await.remove(0);
-        rotate(&server.app, SigningAlg::Es256, 3600).await.unwrap();
+        rotate(&server.app, SigningAlg::Es256, Handover::After(3600)).await.unwrap();
         let states = async || {
             let now = server.app.clock().now();
             server.keys_of(SigningAlg::Es256).await.iter().map(|key| key.state(now)).collect::<Vec<_>>()
@@ -53,7 +53,7 @@ both_stores! {
         let known = server.keys_of(SigningAlg::EdDsa).await.remove(0);
         let late = SigningKey { kid: "another".to_owned(), ..known.clone() };
         let now = server.app.clock().now();
-        assert_eq!(server.store().insert_key(&late, now).await.unwrap(), KeyWrite::Outrun);
+        assert_eq!(server.store().insert_key(&late, Predecessors::Retire { gone_at: now }).await.unwrap(), KeyWrite::Outrun);
         let keys = server.keys_of(SigningAlg::EdDsa).await;
         assert_eq!((keys.len(), keys[0].retires_at), (1, None));
         assert_eq!(keys[0].sealed_private, known.sealed_private);

@@ -100,7 +100,7 @@ impl World {
             grant: &grant,
             offline,
             code: &code,
-            remember: None,
+            consent: None,
             interaction: None,
         };
         assert_eq!(self.store().issue_code(&new).await.unwrap(), IssueOutcome::Issued);

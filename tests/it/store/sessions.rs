@@ -25,6 +25,14 @@ both_stores! {
             world.store().touch_session(id, None, at).await.unwrap();
             assert_eq!(world.store().signed_in(id, None).await.unwrap().unwrap().last_seen_at, expected);
         }
+        let address = async || world.store().signed_in(id, None).await.unwrap().unwrap().session.address;
+        assert_eq!(address().await, world.session.address, "who has none to tell leaves it");
+        let moved = "2001:db8::7".parse().ok();
+        world.store().touch_session(id, moved, start.plus(60)).await.unwrap();
+        assert_eq!(address().await, moved);
+        let back = "203.0.113.9".parse().ok();
+        assert!(world.store().reauthenticate(id, back, start.plus(70)).await.unwrap());
+        assert_eq!(address().await, back);
     }
 
     async fn an_ended_sign_in_cannot_be_confirmed(db: TestDb) {

@@ -130,6 +130,28 @@ both_stores! {
         assert_eq!(free, 45);
     }
 
+    /// Two who lock the same rows in different orders would end in a deadlock on PostgreSQL.
+    async fn callers_who_name_the_keys_in_any_order_never_wait_for_each_other(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let now = server.app.clock().now();
+        let mut callers = JoinSet::new();
+        let keys = [1, 2, 3, 4].map(|name| limit(name, "100000 per 1h"));
+        for number in 0..8 {
+            let node = if number < 4 { server.clone() } else { server.second_node().await };
+            let mut keys = keys;
+            if number % 2 == 0 {
+                keys.reverse();
+            }
+            callers.spawn(async move {
+                for _ in 0..25 {
+                    assert_eq!(node.store().reserve(&keys, now).await.unwrap(), Reservation::Reserved);
+                    node.store().forgive(&keys[..1], &keys[1..]).await.unwrap();
+                }
+            });
+        }
+        assert_eq!(callers.join_all().await.len(), 8);
+    }
+
     async fn one_refusal_for_each_key_and_window_is_to_be_reported(db: TestDb) {
         let server = TestServer::new(db).await;
         let (store, start) = (server.store().clone(), server.app.clock().now());

@@ -162,6 +162,7 @@ impl Callback {
 pub struct Browser {
     server: TestServer,
     cookies: BTreeMap<String, String>,
+    address: Option<String>,
     page: Option<Page>,
 }
 
@@ -174,8 +175,16 @@ impl Browser {
         Self {
             server: server.clone(),
             cookies: BTreeMap::new(),
+            address: None,
             page: None,
         }
+    }
+
+    /// Sends from this address from now on.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        self.address = Some(address.to_owned());
+        self
     }
 
     /// Talks to another node from now on.
@@ -265,6 +274,10 @@ impl Browser {
             .header("sec-fetch-site", "same-origin")
             .header("sec-fetch-mode", "navigate")
             .header("user-agent", "Test Browser/1.0");
+        let request = match &self.address {
+            Some(address) => request.from(address),
+            None => request,
+        };
         if self.cookies.is_empty() {
             request
         } else {

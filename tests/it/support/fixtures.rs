@@ -76,6 +76,14 @@ impl ClientSpec {
         })
     }
 
+    /// An app on a device without a browser, which keeps no secret: `openid profile email offline_access api:read`.
+    pub fn device(id: &str) -> Self {
+        Self::public(id).metadata(|metadata| {
+            metadata.redirect_uris = Vec::new();
+            metadata.grant_types = vec![GrantType::DeviceCode, GrantType::RefreshToken];
+        })
+    }
+
     /// Never asks for consent.
     pub fn trusted(self) -> Self {
         self.metadata(|metadata| metadata.consent = ConsentPolicy::Trusted)

@@ -14,10 +14,22 @@ pub fn form(html: &str) -> Option<Form> {
     let form = &form[..form.find("</form>")?];
     let action = attribute(tags(form, "form").next()?, "action")?;
     let field = |tag: &str| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()));
-    Some(Form {
-        action,
-        fields: tags(form, "input").filter_map(field).collect(),
-    })
+    let mut fields: Vec<_> = tags(form, "input").filter_map(field).collect();
+    fields.extend(
+        form.match_indices("<textarea ")
+            .filter_map(|(at, _)| text_area(&form[at..])),
+    );
+    Some(Form { action, fields })
+}
+
+/// A line break right behind the tag is none of the text.
+fn text_area(html: &str) -> Option<(String, String)> {
+    let (tag, rest) = html.split_once('>')?;
+    let text = rest.split("</textarea>").next()?;
+    Some((
+        attribute(tag, "name")?,
+        unescape(text.strip_prefix('\n').unwrap_or(text)),
+    ))
 }
 
 /// The values of the buttons called `name`.

@@ -15,7 +15,7 @@ use portcullis::model::audit_event::AuditEntry;
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::router::router;
-use portcullis::store::{AuditFilter, Store};
+use portcullis::store::{AuditFilter, Predecessors, Store};
 use portcullis::time::Clock;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -60,7 +60,16 @@ impl TestServer {
     pub async fn at(db: TestDb, issuer: &str, change: impl FnOnce(&mut Config)) -> Self {
         let server = Self::without_keys(db, issuer, change).await;
         for key in signing_keys().await {
-            server.store().insert_key(key, key.created_at).await.unwrap();
+            server
+                .store()
+                .insert_key(
+                    key,
+                    Predecessors::Retire {
+                        gone_at: key.created_at,
+                    },
+                )
+                .await
+                .unwrap();
         }
         server
     }
@@ -85,6 +94,15 @@ impl TestServer {
         let mut config = self.app.config().clone();
         change(&mut config);
         Self::with_store(self.db.clone(), store, config, self.app.clock().clone())
+    }
+
+    /// Another node over the same store and clock, with another master key.
+    pub fn under(&self, master: MasterKey) -> Self {
+        let (config, store) = (self.app.config().clone(), self.store().clone());
+        let app = App::new(config, store, self.app.clock().clone(), master).unwrap();
+        let router = router(&app);
+        let db = self.db.clone();
+        Self(Arc::new(Node { app, router, db }))
     }
 
     /// Another node over the same database, whose clock is ahead by `seconds` (or behind) and moves on its own.
@@ -178,6 +196,7 @@ async fn signing_keys() -> &'static [SigningKey] {
                 active_from: now,
                 retires_at: None,
                 gone_at: None,
+                revoked_at: None,
             }
         };
         let all = move || SigningAlg::ALL.iter().map(make).collect();

@@ -1,0 +1,113 @@
+//! `/account/password`: a new password. It asks for the present one each time, so it needs no recent sign-in besides.
+
+use axum::body::Body;
+use axum::extract::RawQuery;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::account::{self, Notice};
+use super::cx::PageCx;
+use super::error::PageError;
+use super::login::complete;
+use super::return_to::ReturnTo;
+use super::view::{AccountPassword, LoginError};
+use crate::accounts::password::{Asking, Outcome, Problem, Typed, change};
+use crate::http::session::Form;
+use crate::http::{known_browser, paths};
+use crate::model::audit_event::AuditKind;
+use crate::protocol::error::OAuthError;
+use crate::store::SignedIn;
+
+/// The form.
+pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let signed_in = account::require(&cx, ReturnTo::Password).await?;
+    let mut page = form(&cx, &signed_in);
+    page.notice = Notice::of(query.as_deref());
+    Ok(cx.page(StatusCode::OK, &page))
+}
+
+/// The form, filled in.
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let signed_in = account::require(&cx, ReturnTo::Password).await?;
+    let params = cx.read_form(&headers, body).await?;
+    if !cx.browser.accepts(&cx.app, Form::Password, params.field("csrf")) {
+        return Err(cx.error(PageError::FormStale));
+    }
+    let typed = Typed {
+        current: params.field("current").unwrap_or_default(),
+        new: params.field("new").unwrap_or_default(),
+        repeated: params.field("repeated").unwrap_or_default(),
+    };
+    let asking = Asking {
+        signed_in: &signed_in,
+        known_browser: known_browser::read(&cx.app, &headers),
+        caller: &cx.caller,
+        now: cx.now,
+    };
+    let outcome = change(&cx.app, &asking, &typed).await;
+    match outcome.map_err(|error| cx.error(error))? {
+        Outcome::Changed(proven) => {
+            changed(&mut cx, &signed_in).await.map_err(|error| cx.error(error))?;
+            let mut response = cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD));
+            known_browser::write(&cx.app, &mut response, &proven.known_browser);
+            Ok(response)
+        }
+        Outcome::Refused(problems) => Ok(refused(&cx, &signed_in, &problems)),
+        Outcome::Throttled { retry_after } => Ok(unchecked(&cx, &signed_in, LoginError::Throttled(retry_after))),
+        Outcome::Busy => Ok(unchecked(&cx, &signed_in, LoginError::Busy)),
+    }
+}
+
+/// Nothing was checked.
+fn unchecked(cx: &PageCx, signed_in: &SignedIn, error: LoginError) -> Response {
+    let why = match error {
+        LoginError::Throttled(_) => error.what_happened(),
+        _ => "We cannot check passwords just now.",
+    };
+    let page = AccountPassword {
+        alert: Some(format!("{why} {}", error.what_to_do())),
+        ..form(cx, signed_in)
+    };
+    let mut response = cx.page(error.status(), &page);
+    complete(&mut response, Some(error));
+    response
+}
+
+/// The browser goes on under a new cookie: what another may have stolen of the old one ends with the old password.
+async fn changed(cx: &mut PageCx, signed_in: &SignedIn) -> Result<(), OAuthError> {
+    let event = account::event(cx, AuditKind::PasswordChanged, signed_in);
+    cx.app.audit().record(event);
+    let (session, address) = (signed_in.session.id, cx.caller.address);
+    cx.app.store().reauthenticate(session, address, cx.now).await?;
+    cx.browser.sign_in(&cx.app, session, cx.now).await
+}
+
+fn refused(cx: &PageCx, signed_in: &SignedIn, problems: &[Problem]) -> Response {
+    let mut page = form(cx, signed_in);
+    for problem in problems {
+        match problem {
+            Problem::CurrentMissing => page.current_error = Some("Type your present password.".to_owned()),
+            Problem::CurrentWrong => page.current_error = Some("This is not your present password.".to_owned()),
+            Problem::Weak(weak) => page.new_error = Some(weak.to_string()),
+            Problem::Same => page.new_error = Some("This is the password that you have now.".to_owned()),
+            Problem::Different => page.repeated_error = Some("This is not the same. Type both again.".to_owned()),
+        }
+    }
+    cx.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+fn form(cx: &PageCx, signed_in: &SignedIn) -> AccountPassword {
+    AccountPassword {
+        frame: cx.frame(),
+        nav: account::nav(cx, ReturnTo::Password),
+        notice: None,
+        alert: None,
+        action: cx.href(paths::ACCOUNT_PASSWORD),
+        csrf: cx.browser.form_token(&cx.app, Form::Password),
+        username: signed_in.user.username.as_str().to_owned(),
+        min_length: cx.app.config().passwords.min_length,
+        current_error: None,
+        new_error: None,
+        repeated_error: None,
+    }
+}
