@@ -24,6 +24,8 @@ const TABLES: &[(&str, Growth)] = &[
     ("browser_session", Growth::Swept),
     ("client_secret", Growth::Swept),
     ("code", Growth::Swept),
+    ("device_grant", Growth::Swept),
+    ("device_visit", Growth::Swept),
     ("grants", Growth::Swept),
     ("interaction", Growth::Swept),
     ("refresh_token", Growth::Swept),
@@ -62,6 +64,7 @@ struct World {
     shop: TestClient,
     batch: TestClient,
     jwt_only: TestClient,
+    tv: TestClient,
 }
 
 impl World {
@@ -91,6 +94,7 @@ impl World {
                     client.scope = crate::support::scope("jobs:run");
                 }))
                 .await,
+            tv: server.add_client(ClientSpec::device("tv")).await,
             jwt_only: server.add_client(ClientSpec::web("jwt").trusted()).await,
             server,
         }
@@ -127,6 +131,9 @@ impl World {
         leaving.sign_in("alice", PASSWORD).await.page();
         leaving.open("/logout").await.page();
         leaving.submit(&[]).await.page();
+        // A device that nobody allows, though somebody enters its code.
+        let device = server.start_device(&self.tv, "openid").await;
+        Browser::new(server).enter_code(&device.user_code).await;
         let mut guessing = Browser::new(server);
         guessing.open("/login").await.page();
         guessing.sign_in("alice", "not her password").await.page();

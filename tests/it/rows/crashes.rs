@@ -13,8 +13,8 @@ use portcullis::time::Clock;
 use super::faults::works;
 use crate::support::process::{Process, configure, pause_until, portcullis, run, serve_command};
 use crate::support::{
-    Browser, ClientSpec, Crowd, PASSWORD, TestClient, TestDb, TestServer, Tokens, Trouble, Wire, assert_sound,
-    both_stores, seconds,
+    Browser, ClientSpec, Crowd, PASSWORD, TestClient, TestDb, TestServer, Tokens, Trouble, WITHOUT_LIMITS, Wire,
+    assert_sound, both_stores, seconds,
 };
 
 /// How often something is killed. `PORTCULLIS_TEST_ROUNDS=200` looks longer.
@@ -82,7 +82,8 @@ both_stores! {
         // The file is the killed process's alone.
         server.store().close().await;
         let data = tempfile::tempdir().unwrap();
-        let start = || Process::listening(serve_command(&server, data.path(), &["tokens.refresh_retry_window=60s"]), "ready");
+        let settings = [&WITHOUT_LIMITS[..], &["tokens.refresh_retry_window=60s"]].concat();
+        let start = || Process::listening(serve_command(&server, data.path(), &settings), "ready");
         let mut process = start();
         for round in 0..rounds() {
             let visits = crowd.visits();

@@ -113,22 +113,19 @@ async fn ft_41_without_file_descriptors_it_waits_and_recovers() {
     let process = Process::listening(serve_within("ulimit -n 256", &server, data.path(), &[]), "ready");
     assert!(works(&process.node(&server), &shop).await);
     let mut held = Vec::new();
-    for _ in 0..400 {
-        let connection = TcpStream::connect(process.address);
-        // Once the server accepts no more, the kernel's queue fills up as well.
-        match tokio::time::timeout(Duration::from_millis(500), connection).await {
-            Ok(Ok(stream)) => held.push(stream),
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
-    let full = Instant::now();
+    let began = Instant::now();
+    // Those that say nothing are closed after a while, so it takes more than there are descriptors.
     while process.open_files() < 250 {
         assert!(
-            full.elapsed() < Duration::from_secs(4),
+            began.elapsed() < Duration::from_secs(20),
             "{} open files",
             process.open_files()
         );
-        tokio::task::yield_now().await;
+        let connection = TcpStream::connect(process.address);
+        // Once the server accepts no more, the kernel's queue fills up as well.
+        if let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), connection).await {
+            held.push(stream);
+        }
     }
     // How much it computes while it can accept nothing; this second is what is measured.
     let before = process.computed();
@@ -138,7 +135,7 @@ async fn ft_41_without_file_descriptors_it_waits_and_recovers() {
         computed < 50,
         "{computed} hundredths of a second of computing in one second of waiting"
     );
-    assert!(held.len() > 250, "{} connections", held.len());
+    assert!(held.len() > 200, "{} connections", held.len());
 
     drop(held);
     let freed = Instant::now();

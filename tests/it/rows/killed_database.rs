@@ -8,7 +8,7 @@ use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{Store, StoreOptions};
 
 use super::faults::works;
-use crate::support::{ClientSpec, Cluster, Crowd, TestDb, TestServer, Tokens, Trouble, assert_sound};
+use crate::support::{ClientSpec, Cluster, Crowd, TestDb, TestServer, Tokens, Trouble, assert_sound, without_limits};
 
 /// How long an answer may take that says that there is none.
 const ANSWERED: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ async fn heals(crowd: &Crowd, node: &TestServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ft_01_postgres_killed_under_load_loses_nothing_and_lets_nobody_in() {
     let Some(cluster) = Cluster::start() else { return };
-    let server = TestServer::new(TestDb::on(&cluster).await).await;
+    let server = TestServer::with(TestDb::on(&cluster).await, without_limits).await;
     let crowd = Crowd::gather(&server, "shop").await;
     let nodes = [
         node(&server, server.db.url()).await,
@@ -106,7 +106,7 @@ async fn ft_01_postgres_killed_under_load_loses_nothing_and_lets_nobody_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ft_10_a_password_of_the_database_that_is_not_valid_any_more() {
     let Some(cluster) = Cluster::start() else { return };
-    let server = TestServer::new(TestDb::on(&cluster).await).await;
+    let server = TestServer::with(TestDb::on(&cluster).await, without_limits).await;
     let client = server.add_client(ClientSpec::web("shop")).await;
     let mut raw = server.db.raw().await;
     raw.run("CREATE ROLE app LOGIN SUPERUSER PASSWORD 'the first canary'")
@@ -142,7 +142,7 @@ async fn ft_12_a_full_disk_of_postgres_is_503_and_heals_with_space() {
     let Some(cluster) = Cluster::start_on_a_small_disk(3 * 1024) else {
         return;
     };
-    let server = TestServer::new(TestDb::on(&cluster).await).await;
+    let server = TestServer::with(TestDb::on(&cluster).await, without_limits).await;
     let client = server.add_client(ClientSpec::web("shop").trusted()).await;
     let crowd = Crowd::gather(&server, "visitors").await;
     let node = node(&server, server.db.url()).await;

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 
 use super::faults::works;
 use crate::support::{
-    AuthRequest, Browser, ClientSpec, Crowd, PASSWORD, TestDb, TestServer, Tokens, Trouble, Wire, assert_sound, seconds,
+    AuthRequest, Browser, ClientSpec, Crowd, PASSWORD, TestDb, TestServer, Tokens, Trouble, Wire, assert_sound,
+    seconds, without_limits,
 };
 
 /// A node behind the wire, with the limits of the default settings.
@@ -30,7 +31,7 @@ async fn behind(wire: &Wire, server: &TestServer, max_connections: u32) -> TestS
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ft_02_whatever_answer_is_lost_it_happened_once_or_not_at_all() {
     let Some(db) = TestDb::postgres().await else { return };
-    let server = TestServer::new(db).await;
+    let server = TestServer::with(db, without_limits).await;
     let crowd = Crowd::gather(&server, "shop").await;
     let wire = Wire::to(server.db.url()).await;
     let (mut packets, mut in_a_row) = (0, 0);

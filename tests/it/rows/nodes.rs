@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::faults::works;
 use crate::support::process::{Process, serve_command};
 use crate::support::{
-    AuthRequest, Browser, ClientSpec, Crowd, PASSWORD, TestDb, TestServer, Tokens, Wire, assert_sound, both_stores,
-    seconds,
+    AuthRequest, Browser, ClientSpec, Crowd, PASSWORD, TestDb, TestServer, Tokens, WITHOUT_LIMITS, Wire, assert_sound,
+    both_stores, seconds, without_limits,
 };
 
 both_stores! {
@@ -16,8 +16,8 @@ both_stores! {
         let client = server.add_client(ClientSpec::web("shop")).await;
         let data = tempfile::tempdir().unwrap();
         for killed_after in 0..5 {
-            let mut process = Process::listening(serve_command(&server, data.path(), &[]), "ready");
-            let survivor = Process::listening(serve_command(&server, data.path(), &[]), "ready");
+            let mut process = Process::listening(serve_command(&server, data.path(), &WITHOUT_LIMITS), "ready");
+            let survivor = Process::listening(serve_command(&server, data.path(), &WITHOUT_LIMITS), "ready");
             let (first, other) = (process.node(&server), survivor.node(&server));
             let mut kill_after = |step: u32| {
                 if step == killed_after {
@@ -41,7 +41,7 @@ both_stores! {
 
     /// Every request of every flow goes to any of three nodes.
     async fn ft_30_every_request_to_any_node(db: TestDb) {
-        let server = TestServer::new(db).await;
+        let server = TestServer::with(db, without_limits).await;
         let nodes = [server.clone(), server.second_node().await, server.second_node().await];
         let balancer = TestServer::any_of(&nodes);
         let crowd = Crowd::gather(&server, "visitors").await;
@@ -160,7 +160,7 @@ async fn ft_20_two_servers_over_one_file_are_two_nodes() {
     let crowd = Crowd::gather(&server, "visitors").await;
     let batch = server.add_client(ClientSpec::service("batch")).await;
     let data = tempfile::tempdir().unwrap();
-    let processes = [0, 1].map(|_| Process::listening(serve_command(&server, data.path(), &[]), "ready"));
+    let processes = [0, 1].map(|_| Process::listening(serve_command(&server, data.path(), &WITHOUT_LIMITS), "ready"));
     let nodes = [processes[0].node(&server), processes[1].node(&server)];
     let balancer = TestServer::any_of(&nodes);
     let day = crowd.visit_all_day(&balancer, 4);

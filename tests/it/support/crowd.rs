@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use portcullis::config::{Config, Rate};
 use tokio::task::JoinSet;
 
 use super::browser::{AuthRequest, Browser, Landed};
@@ -44,6 +45,20 @@ struct Memory {
 /// The server has said that it cannot answer now (503), or has said nothing (502).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trouble(pub u16);
+
+/// Settings under which one account can stand for everybody: a sign-in that is cut off has cost it a try.
+pub const WITHOUT_LIMITS: [&str; 3] = [
+    "limits.sign_in_per_account=off",
+    "limits.sign_in_per_known_browser=off",
+    "limits.sign_in_per_address=off",
+];
+
+/// The same for a node of the test's own.
+pub fn without_limits(config: &mut Config) {
+    config.limits.sign_in_per_account = Rate::OFF;
+    config.limits.sign_in_per_known_browser = Rate::OFF;
+    config.limits.sign_in_per_address = Rate::OFF;
+}
 
 const SCOPE: &str = "openid offline_access";
 /// How many of each kind are looked at again in a later round.

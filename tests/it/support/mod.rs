@@ -17,7 +17,7 @@ mod server;
 
 pub use browser::{AuthRequest, Browser, Callback, Landed, Page};
 pub use cluster::Cluster;
-pub use crowd::{Crowd, Trouble, assert_sound};
+pub use crowd::{Crowd, Trouble, WITHOUT_LIMITS, assert_sound, without_limits};
 pub(crate) use db::both_stores;
 pub use db::{AnyConnection, TestDb};
 pub use device::{DEVICE_GRANT, Device};
