@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{device_code, discovery, health, introspect, jwks, metrics, revoke, token, userinfo};
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error::{self, PageError};
 use crate::pages::{
@@ -85,7 +85,7 @@ pub fn router(app: &App) -> Router {
 /// What the metrics listener answers. Health stays with the routes above, since it tells whether those are served.
 pub fn metrics_router(app: &App) -> Router {
     Router::new()
-        .route(paths::METRICS, get(metrics::get))
+        .route(paths::METRICS, get(crate::endpoints::metrics::get))
         .with_state(app.clone())
 }
 

@@ -239,12 +239,13 @@ macro_rules! statements {
 }
 use statements;
 
-/// Does the work of a store method, and again if another write was in its way.
+/// Does the work of a store method, and again if another write was in its way. On the heap: the work of sqlx is large, and would
+/// make large whatever waits for it.
 macro_rules! attempts {
     ($work:expr) => {{
         let mut tries = $crate::store::patience::Tries::default();
         loop {
-            let outcome = $crate::store::stats::timed($work).await;
+            let outcome = $crate::store::stats::timed(Box::pin($work)).await;
             if !tries.again(&outcome).await {
                 break outcome;
             }
