@@ -139,7 +139,29 @@
 //! `tokens.refresh_retry_window`; beyond that it counts as a replay.
 //!
 //! Not promised: a failover to a standby that lost the last commits, and a backup that is put back, may bring used tokens back
-//! to life.
+//! to life until `portcullis after-restore` was run (see Older databases); the log says so meanwhile.
+//!
+//! # The audit trail
+//!
+//! A request leaves its events in a waiting room ([`crate::telemetry::audit`]) and goes on; a job stores what has gathered in
+//! half a second as one statement. So the trail costs a request no round trip, and a flood of equal events is one row with a
+//! count. What an operator does at the command line is stored before it is reported as done. Events are numbered in the order
+//! of their commits, so that a reader who goes on from the last number misses nothing, however many nodes write: PostgreSQL
+//! gives out numbers before the commit, hence a lock for the length of that one statement.
+//!
+//! # Metrics and traces
+//!
+//! Each [`crate::app::App`] has a recorder of its own ([`crate::telemetry::metrics`]) in place of a global one, so that many
+//! servers in one process do not mix; without a listener for metrics its handles do nothing. Every label is of a closed set:
+//! what a caller sends never becomes one. Spans hold the names of statements, never their text or values, and a caller's
+//! `traceparent` is believed from trusted proxies alone.
+//!
+//! # Signing keys
+//!
+//! A key is published, signs after `keys.publication_lead`, and stays published until everything that it signed has expired.
+//! Successors are numbered, and the number is unique: of two nodes that rotate at once one makes the key, and the other finds
+//! it. A revoked key is no longer opened by anybody, so what it signed is refused wherever a token of ours is read. Two master
+//! keys may be known at once, so that nodes can be given a new one while they run.
 //!
 //! # Threats that shaped the code
 //!

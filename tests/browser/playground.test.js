@@ -49,6 +49,25 @@ test('the back button after it all leads to pages that explain themselves', asyn
   }, { tolerate: /^console: Failed to load resource: .* status of 4\d\d/ });
 });
 
+test('a device login: confirmed in another tab, the tokens appear by themselves', async () => {
+  await asPerson(browser, server, async (page) => {
+    await page.goto(server.playground);
+    await page.click('#device');
+    const code = await page.locator('.user-code').innerText();
+    assert.ok(await page.locator('.qr').evaluate((image) => image.complete && image.naturalWidth > 0), 'the QR code is drawn');
+    const [person] = await Promise.all([page.context().waitForEvent('page'), page.click('#verify')]);
+    assert.equal(await person.inputValue('#user-code'), code);
+    await person.click('#code-submit');
+    await signIn(person, server.user);
+    await person.getByText(code).waitFor();
+    await decisionButton(person, 'allow').click();
+    await person.getByRole('heading', { name: 'Your device is connected' }).waitFor();
+    await page.getByRole('heading', { name: 'The device is signed in' }).waitFor();
+    await page.getByRole('heading', { name: 'Inside the ID token' }).waitFor();
+    assert.equal(await page.locator('.verdicts .failed').count(), 0, 'every check passes');
+  });
+});
+
 async function throughTheFlow(page) {
   await page.goto(server.playground);
   await page.click('#start');

@@ -10,7 +10,6 @@ use crate::cli::tls::{self, Validity};
 use crate::cli::{cx, output};
 use crate::config::Config;
 use crate::crypto::keys::KeyRing;
-use crate::crypto::seal::MasterKey;
 use crate::http::paths;
 use crate::jobs::last_seen;
 use crate::model::signing_key::SigningKey;
@@ -156,17 +155,13 @@ async fn read_rows(store: &Store, database: &mut Database) -> Result<(), StoreEr
 
 fn find_master_key(config: &Config, keys: &[SigningKey]) -> Option<Result<MasterKeyFound, String>> {
     let path = cx::master_key_path(config);
-    let (source, key) = match &config.keys.master_key {
-        Some(key) => {
-            let key = MasterKey::parse(key.expose().trim());
-            ("the configuration".to_owned(), key.map_err(|error| error.to_string()))
-        }
+    let source = match &config.keys.master_key {
+        Some(_) => "the configuration".to_owned(),
         None if !path.exists() => return None,
-        None => {
-            let key = MasterKey::load_or_create(&path);
-            (path.display().to_string(), key.map_err(|error| error.to_string()))
-        }
+        None => path.display().to_string(),
     };
+    // As the server opens it: while the key is being changed, two of them.
+    let key = cx::open_master_key(config, true).map_err(|error| output::one_line(&format!("{error:#}")));
     let judge = |key| KeyRing::open(keys, &key).map(drop).map_err(|error| error.to_string());
     Some(key.map(|key| MasterKeyFound {
         source,
