@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::config::{Config, PasswordsConfig};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
+use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
 use crate::protocol::error::{OAuthError, Reason};
@@ -30,6 +31,7 @@ struct Inner {
     user_code_key: [u8; 32],
     throttle_key: [u8; 32],
     quotas: Quotas,
+    proven_secrets: ProvenSecrets,
     audit: AuditLog,
     metrics: Metrics,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
@@ -58,6 +60,7 @@ impl App {
             throttle_key,
             metrics,
             quotas,
+            proven_secrets: ProvenSecrets::new(),
             ring,
         })))
     }
@@ -115,6 +118,11 @@ impl App {
     /// What is counted for Prometheus.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Chosen client secrets that were proven to this process.
+    pub fn proven_secrets(&self) -> &ProvenSecrets {
+        &self.0.proven_secrets
     }
 
     /// The issuer identifier (RFC 8414 §2).

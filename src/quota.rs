@@ -10,7 +10,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hash};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -87,7 +87,10 @@ impl Quota {
         let (Some(requests), Some(reports)) = (requests, reports) else {
             return Self(None);
         };
-        let clock = NodeClock(clock.clone());
+        let clock = NodeClock {
+            clock: clock.clone(),
+            started: Instant::now(),
+        };
         let limiter = |cell| RateLimiter::dashmap_with_clock(cell, clock.clone());
         Self(Some(Arc::new(Inner {
             requests: limiter(requests),
@@ -137,15 +140,22 @@ impl fmt::Debug for Quota {
     }
 }
 
-/// The server's clock, in the terms of the limiter. It counts whole seconds, which is fine enough for a burst.
+/// The server's clock, in the terms of the limiter; in place of the machine's the time since the start, which nobody can set
+/// back.
 #[derive(Clone, Debug)]
-struct NodeClock(Clock);
+struct NodeClock {
+    clock: Clock,
+    started: Instant,
+}
 
 impl governor::clock::Clock for NodeClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        Nanos::from(self.0.now().0.unsigned_abs().saturating_mul(1_000_000_000))
+        match &self.clock {
+            Clock::System => Nanos::from(self.started.elapsed()),
+            Clock::Fixed(_) => Nanos::from(self.clock.now().0.unsigned_abs().saturating_mul(1_000_000_000)),
+        }
     }
 }
 

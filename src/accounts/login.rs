@@ -191,7 +191,9 @@ async fn rehash(app: &App, user: &User, password: &str) -> Option<PasswordHash> 
         return Some(old.clone());
     };
     match app.store().rehash_password(user.id, old, &new).await {
-        Ok(()) => Some(new),
+        Ok(true) => Some(new),
+        // Another sign-in was faster, or the password is another by now.
+        Ok(false) => None,
         Err(error) => {
             tracing::warn!(%error, "a password hash could not be renewed; the next sign-in tries again");
             Some(old.clone())

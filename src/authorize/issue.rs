@@ -35,8 +35,8 @@ pub enum Issued {
     Answer(Answer),
     /// The interaction was answered before, and nothing was stored.
     AlreadyAnswered,
-    /// The consent changed since it was read, and nothing was stored: decide again.
-    ConsentChanged,
+    /// What it rests on (consent, sign-in, account) changed since it was read, and nothing was stored: decide again.
+    Changed,
 }
 
 /// Stores grant and code.
@@ -90,7 +90,7 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Issued, OAuthError> {
             Ok(Issued::Answer(answer))
         }
         IssueOutcome::AlreadyAnswered => Ok(Issued::AlreadyAnswered),
-        IssueOutcome::ConsentChanged => Ok(Issued::ConsentChanged),
+        IssueOutcome::Changed => Ok(Issued::Changed),
         IssueOutcome::Gone => Err(Reason::AuthorizeClientUnknown.into()),
     }
 }

@@ -54,7 +54,9 @@ async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp
         secret::waste_a_comparison(presented.secret());
         return Err(failed(app, presented.client_id(), Reason::ClientUnknown, caller, now).await);
     };
-    check_method(&client, presented)?;
+    if let Err(reason) = check_method(&client, presented) {
+        return Err(failed(app, &client.client_id, reason, caller, now).await);
+    }
     if let Some(presented) = presented.secret() {
         secret::check(app, &client, presented, caller, now).await?;
     }

@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 const MAX_LEN: usize = 512;
 
 /// Whether `presented` is one of the live secrets of `client`. Generated secrets are compared first: only a failure is
-/// counted, so that a client which proves itself writes nothing. Chosen ones are counted before they are hashed.
+/// counted, so that a client which proves itself writes nothing. Chosen ones are counted before they are hashed, unless this process has
+/// seen them proven.
 pub(super) async fn check(
     app: &App,
     client: &Client,
@@ -49,6 +50,12 @@ async fn check_chosen(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
+    if chosen
+        .iter()
+        .any(|stored| app.proven_secrets().knows(stored, presented))
+    {
+        return Ok(());
+    }
     if matches!(app.passwords().would_take(presented), Err(PasswordError::Busy)) {
         return Err(Reason::Busy.into());
     }
@@ -59,6 +66,7 @@ async fn check_chosen(
     for stored in chosen {
         match app.passwords().verify(presented, Some(stored)).await {
             Ok(Verdict::Match { .. }) => {
+                app.proven_secrets().remember(stored, presented);
                 taken.right(app).await;
                 return Ok(());
             }

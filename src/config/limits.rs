@@ -44,7 +44,7 @@ impl Default for LimitsConfig {
             user_code_per_browser: quarter(5),
             user_code_per_account: quarter(10),
             user_code_per_address: quarter(20),
-            user_code_overall: quarter(300),
+            user_code_overall: quarter(1000),
             client_auth_per_client: Rate::new(20, Span::from_mins(5)),
             client_auth_per_address: Rate::new(100, Span::from_mins(5)),
             device_codes_per_address: Rate::new(60, Span::from_mins(1)),

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod opaque;
 pub mod password;
 pub mod policy;
+pub mod proven;
 pub mod random;
 pub mod seal;
 pub mod user_code;

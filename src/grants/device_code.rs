@@ -99,6 +99,11 @@ fn plan_tokens(
     approval: &DeviceApproval,
 ) -> Result<TokenPlan, OAuthError> {
     let grant = &approval.grant;
+    // Less what the client has lost while the device waited, as at a refresh.
+    let scope = grant.scope.filter(|token| cx.client.metadata.scope.contains(token));
+    if scope.is_empty() && !grant.scope.is_empty() {
+        return Err(Reason::ScopeNotAllowed.into());
+    }
     let resources = granted_resources(&grant.resources, &request.resources)?;
     let order = Order {
         client: cx.client,
@@ -106,8 +111,8 @@ fn plan_tokens(
             user: &approval.user,
             grant,
         },
-        target: cx.target(&grant.scope, &resources)?,
-        refresh: grant.scope.contains(OFFLINE_ACCESS) && cx.client.may(GrantType::RefreshToken),
+        target: cx.target(&scope, &resources)?,
+        refresh: scope.contains(OFFLINE_ACCESS) && cx.client.may(GrantType::RefreshToken),
         nonce: None,
         now: cx.now,
     };

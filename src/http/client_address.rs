@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 
 use super::layers::RequestId;
 use crate::config::{ProxyHeader, ServerConfig};
@@ -58,12 +58,10 @@ fn behind(peer: IpAddr, headers: &HeaderMap, server: &ServerConfig) -> IpAddr {
         ProxyHeader::XForwardedFor => ("x-forwarded-for", address),
         ProxyHeader::Forwarded => ("forwarded", forwarded_for),
     };
-    let values: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
-    for entry in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    // Entry by entry: bytes that a client put in front of what the proxy wrote spoil their own entry and no other.
+    for entry in values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')) {
+        let entry = std::str::from_utf8(entry).unwrap_or_default();
         let Some(next) = read(entry.trim()) else {
             return reached;
         };
@@ -95,7 +93,7 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderName;
 
     use super::*;
 
@@ -110,7 +108,7 @@ mod tests {
             let (name, value) = value.split_once(": ").unwrap();
             headers.append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                HeaderValue::from_str(value).unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
         }
         let mut extensions = Extensions::new();
@@ -145,6 +143,7 @@ mod tests {
             (&["x-forwarded-for: [2001:db8::7]:1234"], "2001:db8::7"),
             (&["x-forwarded-for: 2001:db8::7"], "2001:db8::7"),
             (&["x-forwarded-for: ::ffff:198.51.100.1"], "198.51.100.1"),
+            (&["x-forwarded-for: é, 198.51.100.1"], "198.51.100.1"),
             // what cannot be read ends the walk at the proxy that could
             (&["x-forwarded-for: a"], "10.9.9.9"),
             (&["x-forwarded-for: 6.6.6.6, unknown, 10.1.1.1"], "10.1.1.1"),

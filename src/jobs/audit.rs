@@ -33,6 +33,10 @@ pub async fn run(app: App, stop: CancellationToken) {
             if !persist(&app, &batch, &stop).await {
                 return given_up(&app, batch.len());
             }
+            // What has come meanwhile gathers as well, or a steady stream would be a commit for each event.
+            if going_on && batch.len() < BATCH {
+                break;
+            }
         }
         if !going_on {
             return;

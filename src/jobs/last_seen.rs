@@ -49,10 +49,18 @@ pub enum Alarm {
 /// Looks until it is told to stop, and then once more, so that a stop leaves nothing unseen.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut writable = true;
+    let mut readable = true;
     loop {
         match once(&app).await {
-            Ok(alarms) => alarms.into_iter().for_each(alarm),
-            Err(LookError::Store(error)) => tracing::debug!(%error, "the database could not be looked at"),
+            Ok(alarms) => {
+                readable = true;
+                alarms.into_iter().for_each(alarm);
+            }
+            // Once for each outage.
+            Err(LookError::Store(error)) if std::mem::take(&mut readable) => {
+                tracing::warn!(%error, "the database cannot be looked at: meanwhile an older one will not be noticed");
+            }
+            Err(LookError::Store(_)) => {}
             // Once: a node whose file system is read-only goes without.
             Err(LookError::File(error)) if std::mem::take(&mut writable) => {
                 tracing::warn!(%error, path = %path(app.config()).display(), "a restored database will not be noticed");

@@ -36,8 +36,9 @@ async fn sweep(app: &App) -> Result<u64, StoreError> {
     let remembered = now.plus(-app.config().audit.retention.as_secs());
     let mut rows = app.store().delete_gone_keys(now).await?;
     loop {
-        let swept = app.store().sweep(now, batch).await?;
-        let events = app.store().sweep_audit_events(remembered, batch).await?;
+        let swept = app.store().sweep(now, batch).await;
+        let events = app.store().sweep_audit_events(remembered, batch).await;
+        let (swept, events) = (swept?, events?);
         rows += swept.rows + events.rows;
         if !swept.more && !events.more {
             return Ok(rows);

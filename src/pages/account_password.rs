@@ -44,10 +44,19 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
         caller: &cx.caller,
         now: cx.now,
     };
+    // The cookie first: whoever has stolen the old one is out before the new password counts, whatever breaks in between.
+    let renewed = cx.browser.sign_in(&cx.app, signed_in.session.id, cx.now).await;
+    renewed.map_err(|error| cx.error(error))?;
     let outcome = change(&cx.app, &asking, &typed).await;
     match outcome.map_err(|error| cx.error(error))? {
         Outcome::Changed(proven) => {
-            changed(&mut cx, &signed_in).await.map_err(|error| cx.error(error))?;
+            // The password is another from here on, whatever becomes of the cookie: to say otherwise would mislead.
+            if let Err(error) = changed(&mut cx, &signed_in).await {
+                tracing::warn!(
+                    ?error,
+                    "the cookie of a browser could not be renewed after a new password"
+                );
+            }
             let mut response = cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD));
             known_browser::write(&cx.app, &mut response, &proven.known_browser);
             Ok(response)

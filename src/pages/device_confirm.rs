@@ -65,7 +65,7 @@ async fn allow(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result
         "Your device is connected",
         format!("{name} can use your account now. Go back to your device; you can close this page."),
     );
-    Ok(answered(cx, stored, event, done))
+    Ok(answered(cx, visiting, stored, event, done))
 }
 
 async fn deny(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result<Response, OAuthError> {
@@ -75,10 +75,16 @@ async fn deny(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result<
         "You refused the device",
         "It gets nothing of your account. You can close this page.".to_owned(),
     );
-    Ok(answered(cx, stored, event, done))
+    Ok(answered(cx, visiting, stored, event, done))
 }
 
-fn answered(cx: &PageCx, stored: DeviceAnswer, event: AuditEvent, done: (&str, String)) -> Response {
+fn answered(
+    cx: &PageCx,
+    visiting: &Visiting,
+    stored: DeviceAnswer,
+    event: AuditEvent,
+    done: (&str, String),
+) -> Response {
     match stored {
         DeviceAnswer::Stored => {
             cx.app.audit().record(event);
@@ -89,6 +95,8 @@ fn answered(cx: &PageCx, stored: DeviceAnswer, event: AuditEvent, done: (&str, S
             };
             cx.page(StatusCode::OK, &page)
         }
+        // Shown again, to whoever is signed in by now.
+        DeviceAnswer::Changed => cx.see_other(&path(paths::DEVICE_CONFIRM, visiting.visited.visit.id)),
         DeviceAnswer::TooLate => device_visit::already_used(cx),
         DeviceAnswer::Gone => cx.error(PageError::NoDevice),
     }

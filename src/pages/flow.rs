@@ -148,7 +148,7 @@ async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> 
             Ok(Some(response))
         }
         Issued::AlreadyAnswered => Ok(Some(already_answered(cx))),
-        Issued::ConsentChanged => Ok(None),
+        Issued::Changed => Ok(None),
     }
 }
 

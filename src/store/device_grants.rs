@@ -7,7 +7,7 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::access_tokens::insert_access_token;
-use super::grants::INSERT_GRANT;
+use super::grants::insert_grant;
 use super::refresh_tokens::insert_refresh_token;
 use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
 use super::{
@@ -93,6 +93,8 @@ pub enum DeviceStart {
 pub enum DeviceAnswer {
     /// It counts.
     Stored,
+    /// The sign-in or the account is not what it was read as, and nothing was stored.
+    Changed,
     /// Another answer was first, or it came too late.
     TooLate,
     /// The person or the client is gone.
@@ -350,24 +352,20 @@ impl Store {
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
-            if claimed == 1 {
-                sqlx::query(tx.text(&INSERT_GRANT))
-                    .bind(grant.id.0)
-                    .bind(grant.user_id.0)
-                    .bind(grant.client_id.as_str())
-                    .bind(grant.session_id.0)
-                    .bind(grant.scope.to_string())
-                    .bind(Json(&grant.resources))
-                    .bind(Json(&grant.authentication))
-                    .bind(offline)
-                    .bind(now)
-                    .bind(grant.expires_at.0)
-                    .execute(&mut *tx)
-                    .await?;
+            if claimed == 1 && !insert_grant!(tx, grant, offline) {
+                // To return early is to roll back: nobody has answered yet.
+                return Ok(DeviceAnswer::Changed);
             }
-            claimed == 1
+            if claimed == 1 {
+                DeviceAnswer::Stored
+            } else {
+                DeviceAnswer::TooLate
+            }
         });
-        answered(stored)
+        match stored {
+            Err(StoreError::Gone) => Ok(DeviceAnswer::Gone),
+            other => other,
+        }
     }
 
     /// Refuses a device. Only the first answer counts.

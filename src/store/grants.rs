@@ -17,14 +17,25 @@ use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 
+/// A grant rests on the sign-in as it was read: if the account was disabled since, the sign-in ended, or credentials were checked
+/// anew (a new password does that to the sign-in that it keeps), nothing is stored.
+macro_rules! insert_grant_if_alive {
+    () => {
+        "INSERT INTO grants
+            (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+        FROM users u JOIN browser_session s ON s.user_id = u.id
+        WHERE u.id = $2 AND u.disabled_at IS NULL AND s.id = $4 AND s.ended_at IS NULL AND s.auth_time = $11"
+    };
+}
+
 statements! {
     COMPLETE = "UPDATE interaction SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL";
     FIND_CONSENT = "SELECT scope FROM consent WHERE user_id = $1 AND client_id = $2";
     REMEMBER_CONSENT = "INSERT INTO consent (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at";
-    INSERT_GRANT = "INSERT INTO grants
-        (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    // On Postgres the rows it rests on are locked, so that a change that is not committed yet is waited for and seen.
+    INSERT_GRANT = concat!(insert_grant_if_alive!(), " FOR SHARE"), insert_grant_if_alive!();
     INSERT_CODE = "INSERT INTO code
         (digest, grant_id, redirect_uri, challenge, nonce, created_at, expires_at, failed_proofs)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)";
@@ -39,11 +50,11 @@ statements! {
     CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL AND failed_proofs < 3";
 }
 
-/// Stores a grant and its code in a transaction.
+/// Stores a grant in a transaction; whether what it rests on still stood.
 macro_rules! insert_grant {
-    ($tx:expr, $new:expr) => {
-        let (grant, code) = ($new.grant, $new.code);
-        sqlx::query($tx.text(&INSERT_GRANT))
+    ($tx:expr, $grant:expr, $offline:expr) => {{
+        let grant: &$crate::model::grant::Grant = $grant;
+        sqlx::query($tx.text(&$crate::store::grants::INSERT_GRANT))
             .bind(grant.id.0)
             .bind(grant.user_id.0)
             .bind(grant.client_id.as_str())
@@ -51,11 +62,22 @@ macro_rules! insert_grant {
             .bind(grant.scope.to_string())
             .bind(Json(&grant.resources))
             .bind(Json(&grant.authentication))
-            .bind($new.offline)
+            .bind($offline)
             .bind(grant.created_at.0)
             .bind(grant.expires_at.0)
+            .bind(grant.authentication.auth_time.0)
             .execute(&mut *$tx)
-            .await?;
+            .await?
+            .rows_affected()
+            == 1
+    }};
+}
+pub(super) use insert_grant;
+
+/// Stores the code of a grant in a transaction.
+macro_rules! insert_code {
+    ($tx:expr, $new:expr) => {
+        let (grant, code) = ($new.grant, $new.code);
         sqlx::query($tx.text(&INSERT_CODE))
             .bind(code.digest.as_bytes().as_slice())
             .bind(grant.id.0)
@@ -148,8 +170,8 @@ pub enum IssueOutcome {
     Issued,
     /// The interaction was answered before.
     AlreadyAnswered,
-    /// The consent is not what it was read as: look again and decide again.
-    ConsentChanged,
+    /// The consent, the sign-in or the account is not what it was read as: look again and decide again.
+    Changed,
     /// The client or the user is gone.
     Gone,
 }
@@ -228,7 +250,7 @@ impl Store {
                 .await?;
             let expected = |used: ConsentUse<'_>| used.expected().map(ToString::to_string) == consent;
             if !new.consent.is_none_or(expected) {
-                return Ok(IssueOutcome::ConsentChanged);
+                return Ok(IssueOutcome::Changed);
             }
             if let Some(scope) = new.consent.and_then(ConsentUse::remembered) {
                 sqlx::query(tx.text(&REMEMBER_CONSENT))
@@ -239,7 +261,10 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            insert_grant!(tx, new);
+            if !insert_grant!(tx, grant, new.offline) {
+                return Ok(IssueOutcome::Changed);
+            }
+            insert_code!(tx, new);
             IssueOutcome::Issued
         })
     }

@@ -21,8 +21,9 @@ statements! {
     STANDING_OF_JWT = concat!("SELECT ", person_columns!(), ",
         EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = $2) AS revoked, c.disabled_at AS client_disabled_at
         FROM grants g JOIN users u ON u.id = g.user_id JOIN client c ON c.client_id = g.client_id WHERE g.id = $1");
+    // A client of the same name that was made later is another.
     STANDING_OF_CLIENTS_JWT = "SELECT EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = $2) AS revoked,
-        c.disabled_at AS client_disabled_at FROM client c WHERE c.client_id = $1";
+        c.disabled_at AS client_disabled_at FROM client c WHERE c.client_id = $1 AND c.created_at <= $3";
     STANDING_OF_OPAQUE = concat!("SELECT ", person_columns!(), ",
         a.grant_id, a.client_id, a.content, a.created_at, a.expires_at, c.disabled_at AS client_disabled_at
         FROM access_token a JOIN client c ON c.client_id = a.client_id
@@ -116,12 +117,18 @@ impl Store {
         }))
     }
 
-    /// What a client's own JWT `jti` rests on. `None`: the client is gone.
-    pub async fn standing_of_clients_jwt(&self, client: &ClientId, jti: &str) -> Result<Option<Standing>> {
+    /// What a client's own JWT `jti` of that time rests on. `None`: the client is gone.
+    pub async fn standing_of_clients_jwt(
+        &self,
+        client: &ClientId,
+        jti: &str,
+        issued_at: Timestamp,
+    ) -> Result<Option<Standing>> {
         let row: Option<ClientsJwtRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&STANDING_OF_CLIENTS_JWT))
                 .bind(client.as_str())
                 .bind(jti)
+                .bind(issued_at.0)
                 .fetch_optional(db)
                 .await?
         })?;

@@ -137,8 +137,12 @@ statements! {
             SELECT scope FROM consent WHERE user_id = $4 AND client_id = $5 FOR UPDATE
         ), open AS (
             SELECT id FROM interaction WHERE id = $2 AND completed_at IS NULL FOR UPDATE
+        ), alive AS (
+            SELECT u.id FROM users u JOIN browser_session s ON s.user_id = u.id
+            WHERE u.id = $4 AND u.disabled_at IS NULL AND s.id = $7 AND s.ended_at IS NULL AND s.auth_time = $20
+            FOR SHARE
         ), allowed AS (
-            SELECT 1 WHERE ($2 IS NULL OR EXISTS (SELECT 1 FROM open))
+            SELECT 1 FROM alive WHERE ($2 IS NULL OR EXISTS (SELECT 1 FROM open))
             AND (NOT $18::boolean OR (SELECT scope FROM held) IS NOT DISTINCT FROM $19::text)
         ), remembered AS (
             INSERT INTO consent (user_id, client_id, scope, granted_at)
@@ -184,13 +188,14 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutco
             .bind(code.nonce.as_deref())
             .bind(code.expires_at.0)
             .bind(new.consent.is_some())
-            .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string));
+            .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string))
+            .bind(grant.authentication.auth_time.0);
         Ok(query.fetch_one(&pg.pool).await?)
     }))?;
     Ok(match (given, answered) {
         (true, _) => IssueOutcome::Issued,
         (false, true) => IssueOutcome::AlreadyAnswered,
-        (false, false) => IssueOutcome::ConsentChanged,
+        (false, false) => IssueOutcome::Changed,
     })
 }
 

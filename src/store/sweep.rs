@@ -3,7 +3,8 @@
 use super::{Backend as _, Result, Statement, Store, on, statements, stats};
 use crate::time::Timestamp;
 
-/// A batch of one table: the key's name twice.
+/// A batch of one table: the key's name twice, and the condition, too, which a row that somebody is changing must still meet
+/// when its turn comes.
 macro_rules! sweep {
     ($table:literal, $key:literal, $condition:literal) => {
         concat!(
@@ -17,7 +18,8 @@ macro_rules! sweep {
             $table,
             " WHERE ",
             $condition,
-            " LIMIT $2)"
+            " LIMIT $2) AND ",
+            $condition
         )
     };
 }
@@ -26,7 +28,8 @@ statements! {
     SWEEP_WEB_SESSIONS = sweep!("web_session", "id_digest", "expires_at <= $1");
     SWEEP_INTERACTIONS = sweep!("interaction", "id", "expires_at <= $1");
     SWEEP_ACCESS_TOKENS = sweep!("access_token", "digest", "expires_at <= $1");
-    SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1");
+    // A day longer than the token: a clock that was ahead, or is behind, must not bring it back.
+    SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1 - 86400");
     // A code that nobody redeemed takes the grant along that it was to buy, ten minutes after its end: by then a redemption
     // that was under way at that moment is over.
     SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
@@ -81,22 +84,31 @@ pub struct Swept {
 }
 
 impl Store {
-    /// Deletes at most `batch` expired rows of each table. Safe on many nodes at once.
+    /// Deletes at most `batch` expired rows of each table. Safe on many nodes at once. A table that fails keeps no other from
+    /// being swept; the first error is returned in the end.
     pub async fn sweep(&self, now: Timestamp, batch: i64) -> Result<Swept> {
         let mut swept = Swept::default();
+        let mut failed = None;
         for statement in ORDER.iter().copied() {
-            let rows = on!(self.writer(), |db| {
+            let outcome = on!(self.writer(), |db| {
                 sqlx::query(db.text(statement))
                     .bind(now.0)
                     .bind(batch)
                     .execute(db)
                     .await?
                     .rows_affected()
-            })?;
+            });
+            let rows = match outcome {
+                Ok(rows) => rows,
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    continue;
+                }
+            };
             stats::swept(table(statement), rows);
             swept.rows += rows;
             swept.more |= rows >= batch.unsigned_abs();
         }
-        Ok(swept)
+        failed.map_or(Ok(swept), Err)
     }
 }

@@ -14,11 +14,11 @@ use crate::model::throttle::{ThrottleKey, ThrottleKind};
 use crate::time::Timestamp;
 
 statements! {
-    // Says no by changing no row. The row is locked either way, so those who try at once pass one after the other.
+    // A time that no honest clock can have written (`Limit::furthest`) counts as none. Says no by changing no row. The row is locked either way, so those who try at once pass one after the other.
     TAKE_ONE = "INSERT INTO throttle (key_digest, tat_ms, told_until) VALUES ($1, $2, 0)
         ON CONFLICT (key_digest) DO UPDATE
-        SET tat_ms = CASE WHEN throttle.tat_ms > $3 THEN throttle.tat_ms ELSE $3 END + $4
-        WHERE throttle.tat_ms <= $5";
+        SET tat_ms = CASE WHEN throttle.tat_ms > $3 AND throttle.tat_ms <= $6 THEN throttle.tat_ms ELSE $3 END + $4
+        WHERE throttle.tat_ms <= $5 OR throttle.tat_ms > $6";
     FIND_THROTTLES = "SELECT key_digest, tat_ms, told_until FROM throttle WHERE key_digest IN ($1, $2, $3, $4)";
     GIVE_ONE_BACK = "UPDATE throttle SET tat_ms = tat_ms - $2 WHERE key_digest = $1";
     FORGET_THROTTLE = "DELETE FROM throttle WHERE key_digest = $1";
@@ -28,6 +28,9 @@ statements! {
 
 /// The most limits that one attempt is under.
 pub const MAX_LIMITS: usize = 4;
+
+/// What the clocks of two nodes may differ by, generously.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
 
 /// A limit on one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,12 @@ impl Limit {
     fn latest(&self, now_ms: i64) -> i64 {
         let others = i64::from(self.rate.burst().unwrap_or(1)) - 1;
         now_ms + others * self.rate.interval_ms()
+    }
+
+    /// The furthest theoretical arrival time that taking leads to, and what clocks of nodes may differ by. Beyond it lies what
+    /// was taken before a clock was set back: it would refuse everybody until that time comes again.
+    fn furthest(&self, now_ms: i64) -> i64 {
+        self.latest(now_ms) + self.rate.interval_ms() + CLOCKS_DIFFER_MS
     }
 }
 
@@ -136,6 +145,7 @@ impl Store {
                     .bind(now_ms)
                     .bind(interval)
                     .bind(limit.latest(now_ms))
+                    .bind(limit.furthest(now_ms))
                     .execute(&mut *tx)
                     .await?;
                 if taken.rows_affected() == 0 {
@@ -199,7 +209,7 @@ fn fullest<'a>(limits: &'a [Limit], rows: &[Row], now_ms: i64) -> Option<Full<'a
     let full = |limit: &'a Limit| {
         let (_, tat_ms, told_until) = rows.iter().find(|(digest, ..)| *digest == limit.key.digest)?;
         let wait_ms = tat_ms - limit.latest(now_ms);
-        (wait_ms > 0).then_some(Full {
+        (wait_ms > 0 && *tat_ms <= limit.furthest(now_ms)).then_some(Full {
             limit,
             wait_ms,
             told_until: *told_until,

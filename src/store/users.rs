@@ -23,6 +23,7 @@ statements! {
     // Only over the hash that was verified: of two changes by those who knew the old password the second is refused.
     CHANGE_PASSWORD = "UPDATE users SET password_hash = $3
         WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL";
+    REAUTHENTICATE_KEPT = "UPDATE browser_session SET auth_time = $2, last_seen_at = $2 WHERE id = $1 AND ended_at IS NULL";
     DISABLE_USER = "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
     ENABLE_USER = "UPDATE users SET disabled_at = NULL WHERE id = $1";
     // On Postgres the row is locked, as SQLite locks everything for its one writer.
@@ -157,6 +158,14 @@ impl Store {
                 .rows_affected();
             if changed == 1 {
                 end_everything!(tx, id, keep, now);
+                if let Some(keep) = keep {
+                    // Nothing that rests on the sign-in as it was before can be stored any more.
+                    sqlx::query(tx.text(&REAUTHENTICATE_KEPT))
+                        .bind(keep.0)
+                        .bind(now.0)
+                        .execute(&mut *tx)
+                        .await?;
+                }
                 PasswordChange::Done
             } else {
                 PasswordChange::Outrun
@@ -164,16 +173,18 @@ impl Store {
         })
     }
 
-    /// Replaces a hash by one of the same password with today's parameters, unless the password has changed since.
-    pub async fn rehash_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
-        on!(self.writer(), |db| {
+    /// Replaces a hash by one of the same password with today's parameters. `false`: it is another by now.
+    pub async fn rehash_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&REHASH_PASSWORD))
                 .bind(id.0)
                 .bind(old.0.as_str())
                 .bind(new.0.as_str())
                 .execute(db)
-                .await?;
-        })
+                .await?
+                .rows_affected()
+        })?;
+        Ok(rows == 1)
     }
 
     /// Disables an account and ends its sessions and grants, in one commit.

@@ -177,7 +177,10 @@ async fn genuine(
     }
     let standing = match token.grant_id {
         Some(grant) => store.standing_of_jwt(grant, jti).await?,
-        None => store.standing_of_clients_jwt(&token.client_id, jti).await?,
+        None => {
+            let issued_at = token.issued_at;
+            store.standing_of_clients_jwt(&token.client_id, jti, issued_at).await?
+        }
     };
     Ok(standing.map(|standing| (token, standing)))
 }

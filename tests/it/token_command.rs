@@ -46,13 +46,18 @@ fn device_login(issuer: &str, client: &TestClient) -> (Child, BufReader<std::pro
     let mut child = portcullis(&arguments).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    loop {
-        assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "it ended: {said}");
-        if let Some((_, code)) = said.trim_end().rsplit_once("enter this code:") {
-            let code = code.trim().to_owned();
-            return (child, stderr, code);
+    let code = loop {
+        let ended = stderr.read_line(&mut said).unwrap() == 0;
+        match said.trim_end().rsplit_once("enter this code:") {
+            Some((_, code)) => break code.trim().to_owned(),
+            None if ended => {
+                child.wait().unwrap();
+                panic!("it ended: {said}");
+            }
+            None => {}
         }
-    }
+    };
+    (child, stderr, code)
 }
 
 /// The device login of alice's command line, answered by her with `decision`.

@@ -81,11 +81,17 @@ pub async fn enter(app: &App, entry: &Entry<'_>) -> Result<Entered, OAuthError> 
         Permit::Granted(taken) => taken,
         Permit::Throttled { retry_after } => return Ok(Entered::Throttled { retry_after }),
     };
-    let Some(visit) = look_up(app, entry).await? else {
-        return Ok(Entered::Nothing);
-    };
-    taken.right(app).await;
-    Ok(Entered::Visit(visit))
+    match look_up(app, entry).await {
+        Ok(Some(visit)) => {
+            taken.right(app).await;
+            Ok(Entered::Visit(visit))
+        }
+        Ok(None) => Ok(Entered::Nothing),
+        Err(error) => {
+            taken.untried(app).await;
+            Err(error)
+        }
+    }
 }
 
 async fn look_up(app: &App, entry: &Entry<'_>) -> Result<Option<DeviceVisitId>, OAuthError> {

@@ -67,16 +67,24 @@ impl KeyRing {
     }
 
     /// As [`KeyRing::open`], where a key that is `known` already may since have been sealed under a master key that this
-    /// process was not given yet. It is the same key: a running server goes on until it is restarted.
+    /// process was not given yet. It is the same key: a running server goes on until it is restarted. It also goes on without a
+    /// key that is new and sealed under such a master key, as long as it has another one of that algorithm.
     pub fn reopen(rows: &[SigningKey], master: &MasterKey, known: &Self) -> Result<Self, KeyError> {
-        let mut entries = rows
-            .iter()
-            .filter(|row| row.revoked_at.is_none())
-            .map(|row| match (Entry::open(row, master), known.known(row)) {
-                (Err(KeyError::WrongMasterKey { .. }), Some(signer)) => Ok(Entry::of(row, signer)),
-                (opened, _) => opened,
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut entries = Vec::new();
+        let mut strange = Vec::new();
+        for row in rows.iter().filter(|row| row.revoked_at.is_none()) {
+            match (Entry::open(row, master), known.known(row)) {
+                (Err(KeyError::WrongMasterKey { .. }), Some(signer)) => entries.push(Entry::of(row, signer)),
+                (Err(error @ KeyError::WrongMasterKey { .. }), None) if !known.is_empty() => strange.push((row, error)),
+                (opened, _) => entries.push(opened?),
+            }
+        }
+        for (row, error) in strange {
+            if !entries.iter().any(|entry| entry.signer.alg() == row.alg) {
+                return Err(error);
+            }
+            tracing::error!(%error, "a signing key is left out until this server is restarted with the present master key");
+        }
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.active_from, entry.generation)));
         Ok(Self { entries })
     }

@@ -105,7 +105,7 @@ both_stores! {
         let old = world.alice.password.clone().unwrap();
         let [rehash, late] = ["rehash", "late"].map(|text| PasswordHash(text.to_owned()));
         let end = world.survives(async |world| {
-            world.store().rehash_password(world.alice.id, &old, &rehash).await.unwrap();
+            assert!(world.store().rehash_password(world.alice.id, &old, &rehash).await.unwrap());
         });
         assert_eq!(end.await, (true, None));
         world.store().rehash_password(world.alice.id, &old, &late).await.unwrap();
