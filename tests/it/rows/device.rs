@@ -54,6 +54,20 @@ async fn add_waiting(server: &TestServer, count: u32, now: i64) {
 }
 
 both_stores! {
+    async fn rc_31_what_the_client_lost_while_the_device_waited_is_not_given(db: TestDb) {
+        let server = TestServer::new(db).await;
+        server.alice().await;
+        let tv = server.add_client(ClientSpec::device("tv")).await;
+        let [some, none] = [server.start_device(&tv, "openid offline_access").await, server.start_device(&tv, "profile").await];
+        for device in [&some, &none] {
+            Browser::new(&server).answer_device(&device.user_code, "alice", "allow").await;
+        }
+        change_client(&server, &tv, |metadata| metadata.scope = scope("openid")).await;
+        let tokens = Tokens::of(server.poll(&some).await);
+        assert_eq!((tokens.json["scope"].as_str(), tokens.refresh), (Some("openid"), None));
+        server.poll(&none).await.expect_error(400, "invalid_scope");
+    }
+
     async fn dv_01_who_may_start(db: TestDb) {
         let server = TestServer::new(db).await;
         let tv = server.add_client(ClientSpec::device("tv")).await;

@@ -114,7 +114,10 @@ both_stores! {
         let tokens = server.code_flow(&client, "openid offline_access").await;
         let ended = server.code_flow(&client, "openid offline_access").await;
         let (code, request) = server.code(&client, "openid").await;
+        let revoked = server.code_flow(&client, "openid").await;
+        server.revoke(&client, &revoked.access).await.expect(200);
         server.advance(3600);
+        portcullis::jobs::sweep::once(&server.app).await.unwrap();
         server.userinfo(&tokens.access).await.expect_error(401, "invalid_token");
         server.redeem(&client, &code, &request).await.expect_error(400, "invalid_grant");
         let renewed = Tokens::of(server.refresh(&client, tokens.refresh()).await);
@@ -125,6 +128,7 @@ both_stores! {
         let future_code = browser.grant(&AuthRequest::new(&client, "openid"), "alice").await;
         server.advance(-3600);
 
+        server.userinfo(&revoked.access).await.expect_error(401, "invalid_token");
         server.refresh(&client, ended.refresh()).await.expect_error(400, "invalid_grant");
         server.userinfo(&ended.access).await.expect_error(401, "invalid_token");
         // What was issued in the future is at worst usable for its lifetime and the jump.

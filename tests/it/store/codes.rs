@@ -2,9 +2,10 @@
 
 use portcullis::crypto::opaque::Kind;
 use portcullis::model::access_token::{AccessToken, AccessTokenContent};
-use portcullis::model::grant::EndReason;
+use portcullis::model::grant::{EndReason, Grant};
+use portcullis::model::user::PasswordHash;
 use portcullis::protocol::pkce::CodeChallenge;
-use portcullis::store::{ClientWrite, CodeOutcome, IssueOutcome, NewGrant, NewTokens};
+use portcullis::store::{ClientWrite, CodeOutcome, IssueOutcome, NewGrant, NewTokens, PasswordChange};
 
 use super::{World, fresh};
 use crate::support::{both_stores, scope};
@@ -125,6 +126,31 @@ both_stores! {
         let late = world.store().redeem_code(&loaded, &world.new_tokens(), world.now()).await.unwrap();
         assert_ne!(late, CodeOutcome::Redeemed);
         assert!(world.store().load_code(&redeemable, world.now()).await.unwrap().is_none());
+    }
+
+    /// RC-10: what was decided before a new password, or before the account was disabled, is not stored after it.
+    async fn rc_10_a_grant_rests_on_the_sign_in_as_it_was_read(db: TestDb) {
+        let world = World::new(db).await;
+        let store = world.store();
+        let (grant, code) = (world.new_grant(), world.new_code().await);
+        let new = NewGrant { grant: &grant, offline: true, code: &code, consent: None, interaction: None };
+        let before = world.alice.password.clone().unwrap();
+        let after = PasswordHash("another".to_owned());
+        world.server.advance(1);
+        let keep = Some(world.session.id);
+        let changed = store.change_password(world.alice.id, (&before, &after), keep, world.now()).await.unwrap();
+        assert_eq!(changed, PasswordChange::Done);
+        assert_eq!(store.issue_code(&new).await.unwrap(), IssueOutcome::Changed, "the session was kept, with a new auth_time");
+        let mut again = world.new_grant();
+        again.authentication.auth_time = world.now();
+        let anew = NewGrant { grant: &again, ..new };
+        assert_eq!(store.issue_code(&anew).await.unwrap(), IssueOutcome::Issued, "decided again, it is given");
+        store.disable_user(world.alice.id, world.now()).await.unwrap();
+        let (third, code) = (Grant { id: grant.id, ..again.clone() }, world.new_code().await);
+        let late = NewGrant { grant: &third, code: &code, ..anew };
+        assert_eq!(store.issue_code(&late).await.unwrap(), IssueOutcome::Changed);
+        store.enable_user(world.alice.id).await.unwrap();
+        assert_eq!(store.issue_code(&late).await.unwrap(), IssueOutcome::Changed, "its sign-in has ended");
     }
 
     async fn a_revoked_jwt_is_known(db: TestDb) {

@@ -72,7 +72,7 @@ impl World {
             scope: scope("openid offline_access"),
             resources: vec!["https://api.example".to_owned()],
             authentication: Authentication {
-                auth_time: self.now(),
+                auth_time: self.session.auth_time,
                 acr: "1".to_owned(),
                 amr: vec!["pwd".to_owned()],
             },
