@@ -15,7 +15,6 @@ use crate::accounts::password::{Asking, Outcome, Problem, Typed, change};
 use crate::http::session::Form;
 use crate::http::{known_browser, paths};
 use crate::model::audit_event::AuditKind;
-use crate::protocol::error::OAuthError;
 use crate::store::SignedIn;
 
 /// The form.
@@ -50,13 +49,8 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
     let outcome = change(&cx.app, &asking, &typed).await;
     match outcome.map_err(|error| cx.error(error))? {
         Outcome::Changed(proven) => {
-            // The password is another from here on, whatever becomes of the cookie: to say otherwise would mislead.
-            if let Err(error) = changed(&mut cx, &signed_in).await {
-                tracing::warn!(
-                    ?error,
-                    "the cookie of a browser could not be renewed after a new password"
-                );
-            }
+            let event = account::event(&cx, AuditKind::PasswordChanged, &signed_in);
+            cx.app.audit().record(event);
             let mut response = cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD));
             known_browser::write(&cx.app, &mut response, &proven.known_browser);
             Ok(response)
@@ -80,15 +74,6 @@ fn unchecked(cx: &PageCx, signed_in: &SignedIn, error: LoginError) -> Response {
     let mut response = cx.page(error.status(), &page);
     complete(&mut response, Some(error));
     response
-}
-
-/// The browser goes on under a new cookie: what another may have stolen of the old one ends with the old password.
-async fn changed(cx: &mut PageCx, signed_in: &SignedIn) -> Result<(), OAuthError> {
-    let event = account::event(cx, AuditKind::PasswordChanged, signed_in);
-    cx.app.audit().record(event);
-    let (session, address) = (signed_in.session.id, cx.caller.address);
-    cx.app.store().reauthenticate(session, address, cx.now).await?;
-    cx.browser.sign_in(&cx.app, session, cx.now).await
 }
 
 fn refused(cx: &PageCx, signed_in: &SignedIn, problems: &[Problem]) -> Response {

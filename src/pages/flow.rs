@@ -130,7 +130,7 @@ async fn finish(cx: &PageCx, journey: &Journey<'_>) -> Result<bool, OAuthError> 
     }
 }
 
-/// `None`: the consent changed since it was read.
+/// `None`: the consent, the sign-in or the account changed since it was read.
 async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> Result<Option<Response>, OAuthError> {
     let session = &signed_in.session;
     let order = Issue {
