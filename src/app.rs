@@ -10,12 +10,24 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
+use crate::outbound::{GuardedFetch, OutboundError};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::metrics::Metrics;
 use crate::time::{Clock, Timestamp};
+
+/// Settings that fit together and cannot be met on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// `[passwords]`.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
+    /// `[outbound]`.
+    #[error("outbound.extra_ca: {0}")]
+    Outbound(#[from] OutboundError),
+}
 
 /// The server's state; cheap to clone.
 #[derive(Clone)]
@@ -34,18 +46,20 @@ struct Inner {
     proven_secrets: ProvenSecrets,
     audit: AuditLog,
     metrics: Metrics,
+    fetch: GuardedFetch,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
 impl App {
-    /// Puts the state together. An error names password settings that cannot be met.
-    pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, PasswordError> {
+    /// Puts the state together. An error names settings that cannot be met.
+    pub fn new(config: Config, store: Store, clock: Clock, master_key: MasterKey) -> Result<Self, SettingsError> {
         let passwords = password_hasher(&config.passwords)?;
         let form_key = master_key.derive("forms");
         let user_code_key = master_key.derive("user_code");
         let throttle_key = master_key.derive("throttle");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
+        let fetch = GuardedFetch::new(&config.outbound)?;
         let metrics = metrics(&config);
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
@@ -59,6 +73,7 @@ impl App {
             audit,
             throttle_key,
             metrics,
+            fetch,
             quotas,
             proven_secrets: ProvenSecrets::new(),
             ring,
@@ -118,6 +133,11 @@ impl App {
     /// What is counted for Prometheus.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// What fetches from addresses that clients name.
+    pub fn fetch(&self) -> &GuardedFetch {
+        &self.0.fetch
     }
 
     /// Chosen client secrets that were proven to this process.

@@ -1,7 +1,11 @@
-//! The only HTTP client.
+//! The only HTTP client, in two forms.
 //!
-//! Addresses come from the operator's own configuration, or from the metadata of an issuer that it names. Nothing that
-//! a stranger chose may be passed: there is no guard against addresses inside the network here.
+//! [`Outbound`] goes where the operator's own configuration says, or the metadata of an issuer that it names: nothing that
+//! a stranger chose may be passed to it, because there is no guard against addresses inside the network. What clients name
+//! is fetched by [`GuardedFetch`] alone.
+
+mod addresses;
+mod guarded;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +13,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
+pub use self::guarded::{Document, GuardedFetch};
 use crate::time::Timestamp;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,10 +57,16 @@ pub enum OutboundError {
     /// No connection.
     #[error("the server cannot be reached")]
     Unreachable,
-    /// Later than 5 seconds.
+    /// Later than the timeout.
     #[error("the server did not answer in time")]
     TimedOut,
-    /// More than 256 KiB.
+    /// The address is none that strangers may send us to.
+    #[error("the address may not be fetched")]
+    Refused,
+    /// The file of authorities to trust cannot be read, or holds no certificate.
+    #[error("the file of certificate authorities cannot be used")]
+    BadAuthorities,
+    /// More than is read.
     #[error("the answer is too long")]
     TooLarge,
     /// The body is not UTF-8.

@@ -25,6 +25,9 @@ const MAX_NONCE: usize = 1024;
 /// The longest `login_hint` that is used; a longer one is no name.
 const MAX_LOGIN_HINT: usize = 320;
 
+/// The longest `ui_locales` that is used.
+const MAX_UI_LOCALES: usize = 256;
+
 /// What the checks look at.
 #[derive(Clone, Copy)]
 pub struct ValidateCx<'a> {
@@ -69,6 +72,7 @@ pub fn validate(cx: &ValidateCx<'_>, callback: &Callback, params: &Params) -> Re
         max_age,
         login_hint: login_hint(params)?,
         hinted_subject,
+        ui_locales: ui_locales(params)?,
     })
 }
 
@@ -180,4 +184,13 @@ fn login_hint(params: &Params) -> Result<Option<String>, Reason> {
         .get("login_hint")?
         .filter(|hint| hint.len() <= MAX_LOGIN_HINT)
         .map(str::to_owned))
+}
+
+/// Language tags separated by spaces (OpenID Connect Core §3.1.2.1). What is too long to be such a list is left out: nothing
+/// may fail because of it.
+fn ui_locales(params: &Params) -> Result<Vec<String>, Reason> {
+    let text = params.get("ui_locales")?.filter(|text| text.len() <= MAX_UI_LOCALES);
+    Ok(text.map_or_else(Vec::new, |text| {
+        text.split_ascii_whitespace().map(str::to_owned).collect()
+    }))
 }

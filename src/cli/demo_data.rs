@@ -15,7 +15,7 @@ use crate::crypto::digest::token_digest;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::crypto::random;
 use crate::model::api::{AccessTokenFormat, Api, ApiId, ApiScope, ApiSettings};
-use crate::model::client::{Client, ClientMetadata, ClientSecret, ConsentPolicy, PkcePolicy, SecretVerifier};
+use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
 use crate::model::user::{PasswordHash, User, UserId, Username};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::grant_type::GrantType;
@@ -250,17 +250,10 @@ fn metadata(
     scope: &str,
 ) -> anyhow::Result<ClientMetadata> {
     Ok(ClientMetadata {
-        name: name.to_owned(),
         auth_methods,
-        redirect_uris: Vec::new(),
         grant_types: grant_types.to_vec(),
         scope: Scope::try_from(scope.to_owned()).map_err(anyhow::Error::msg)?,
-        default_audience: None,
-        resource_server_for: Vec::new(),
-        pkce: PkcePolicy::Required,
-        consent: ConsentPolicy::Ask,
-        redirect_uri_at_token: true,
-        id_token_alg: SigningAlg::Rs256,
+        ..ClientMetadata::new(name)
     })
 }
 

@@ -361,6 +361,7 @@ const SECTIONS: &[&str] = &[
     "passwords",
     "limits",
     "account",
+    "outbound",
     "log",
     "metrics",
     "tracing",

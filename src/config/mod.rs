@@ -8,6 +8,7 @@
 //! is worse than a server that does not start.
 
 mod account;
+mod allowed_host;
 mod audit;
 mod database;
 mod device;
@@ -20,6 +21,7 @@ mod log;
 mod metrics;
 mod network;
 mod optional;
+mod outbound;
 mod passwords;
 mod rate;
 mod secret;
@@ -37,6 +39,7 @@ use serde::{Deserialize, Serialize};
 pub use self::metrics::MetricsConfig;
 pub use self::{
     account::AccountConfig,
+    allowed_host::{AllowedHost, InvalidHost},
     audit::AuditConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
@@ -47,6 +50,7 @@ pub use self::{
     log::{LogConfig, LogFormat},
     network::{InvalidNetwork, Network},
     optional::Optional,
+    outbound::OutboundConfig,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
     secret::Secret,
@@ -82,6 +86,8 @@ pub struct Config {
     pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
+    /// Fetches from addresses that clients name.
+    pub outbound: OutboundConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -145,6 +151,7 @@ impl Config {
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
+        self.outbound.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -163,6 +170,7 @@ impl Config {
             passwords,
             account,
             limits,
+            outbound,
             log,
             metrics,
             tracing,
@@ -180,6 +188,7 @@ impl Config {
             passwords,
             account,
             limits,
+            outbound,
             log,
             metrics,
             tracing,
@@ -203,6 +212,7 @@ struct Settings {
     passwords: PasswordsConfig,
     account: AccountConfig,
     limits: LimitsConfig,
+    outbound: OutboundConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,

@@ -1,15 +1,16 @@
 //! A registered client (RFC 6749 §2).
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use super::client_metadata::{
+    About, AssertionAudience, AuthenticationDefaults, ClientMetadata, ConsentPolicy, Encryption, KeySource,
+    LogoutChannel, LogoutPolicy, PkcePolicy, RequestObjects, SubjectPolicy,
+};
 use super::digest::TokenDigest;
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::ids::ClientId;
 use crate::protocol::redirect_uri::RedirectUri;
-use crate::protocol::scope::Scope;
-use crate::protocol::signing_alg::SigningAlg;
 use crate::time::Timestamp;
 
 /// A client and what it may do.
@@ -31,70 +32,6 @@ pub struct Client {
     pub updated_at: Timestamp,
     /// Since when it may do nothing.
     pub disabled_at: Option<Timestamp>,
-}
-
-/// The registered properties of a client, stored as one JSON document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientMetadata {
-    /// Name shown to people.
-    pub name: String,
-    /// Confidential or public (RFC 6749 §2.1), and how a confidential one authenticates.
-    pub auth_methods: Vec<ClientAuthMethod>,
-    /// Where answers may go, compared exactly.
-    pub redirect_uris: Vec<RedirectUri>,
-    /// The grants it may use.
-    pub grant_types: Vec<GrantType>,
-    /// The scopes it may ask for.
-    pub scope: Scope,
-    /// `aud` of tokens that no API owns; the issuer unless set.
-    #[serde(default)]
-    pub default_audience: Option<String>,
-    /// The audiences whose resource server this client is: it may look up the tokens for them (RFC 7662 §2.1).
-    #[serde(default)]
-    pub resource_server_for: Vec<String>,
-    /// PKCE on authorization requests.
-    #[serde(default)]
-    pub pkce: PkcePolicy,
-    /// Whether people are asked for consent.
-    #[serde(default)]
-    pub consent: ConsentPolicy,
-    /// Whether the token request must repeat `redirect_uri` (RFC 6749 §4.1.3). OAuth 2.1 clients leave it out.
-    #[serde(default = "yes")]
-    pub redirect_uri_at_token: bool,
-    /// `id_token_signed_response_alg` (OpenID Connect Registration §2).
-    #[serde(default = "rs256")]
-    pub id_token_alg: SigningAlg,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn rs256() -> SigningAlg {
-    SigningAlg::Rs256
-}
-
-/// Whether a code challenge must come with the authorization request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PkcePolicy {
-    /// Always (OAuth 2.1 §4.1.1).
-    #[default]
-    Required,
-    /// A confidential client may leave it out, and then sends a nonce (RFC 9700 §2.1.1).
-    Optional,
-}
-
-/// Whether people are asked before a client sees anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConsentPolicy {
-    /// Asked once for each new scope, and remembered.
-    #[default]
-    Ask,
-    /// The operator's own app: never asked.
-    Trusted,
 }
 
 /// One secret of a client, as stored.

@@ -83,6 +83,9 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// The subject of a verified `id_token_hint`.
     pub hinted_subject: Option<String>,
+    /// The languages that the client would like pages to be in, best first (`ui_locales`).
+    #[serde(default)]
+    pub ui_locales: Vec<String>,
 }
 
 /// Who asks and for what; a login hint may be an e-mail address, and the state is the client's own.

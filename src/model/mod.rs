@@ -6,6 +6,7 @@ pub mod audit_event;
 pub mod browser_session;
 pub mod caller;
 pub mod client;
+mod client_metadata;
 pub mod code;
 pub mod device_grant;
 pub mod digest;

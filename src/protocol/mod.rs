@@ -1,5 +1,7 @@
 //! The RFCs as types and pure functions. Nothing here knows a database, a clock, a framework or any other room.
 
+pub mod application_type;
+pub mod assertion_alg;
 pub mod claims_request;
 pub mod client_auth_method;
 pub mod discovery;
@@ -7,6 +9,7 @@ pub mod display_text;
 pub mod error;
 pub mod grant_type;
 pub mod ids;
+pub mod jwe;
 pub mod params;
 pub mod pkce;
 pub mod prompt;
@@ -17,6 +20,7 @@ pub mod response_type;
 pub mod scope;
 pub mod signing_alg;
 pub mod standard_claims;
+pub mod subject_type;
 pub mod user_code;
 
 /// Writes an enum whose variants are protocol strings: `ALL`, `as_str`, `FromStr`, `Display`, serde.

@@ -12,7 +12,6 @@ use crate::protocol::grant_type::GrantType as Grant;
 use crate::protocol::ids::ClientId;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::{OFFLINE_ACCESS, OPENID_SCOPES, Scope};
-use crate::protocol::signing_alg::SigningAlg;
 
 /// The longest name.
 const MAX_NAME: usize = 100;
@@ -20,17 +19,9 @@ const MAX_NAME: usize = 100;
 /// The metadata of a new client.
 pub fn new(name: &str, public: bool, options: &Options) -> anyhow::Result<ClientMetadata> {
     let mut metadata = ClientMetadata {
-        name: String::new(),
         auth_methods: default_auth_methods(public),
-        redirect_uris: Vec::new(),
         grant_types: default_grant_types(options),
-        scope: Scope::default(),
-        default_audience: None,
-        resource_server_for: Vec::new(),
-        pkce: PkcePolicy::Required,
-        consent: ConsentPolicy::Ask,
-        redirect_uri_at_token: true,
-        id_token_alg: SigningAlg::Rs256,
+        ..ClientMetadata::new("")
     };
     ensure!(
         !public || options.auth_method.iter().all(|method| *method == Method::None),

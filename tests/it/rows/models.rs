@@ -1,7 +1,7 @@
 //! Stored things by hand, for the tests of pure decisions.
 
 use portcullis::model::browser_session::BrowserSessionId;
-use portcullis::model::client::{Client, ClientMetadata, ConsentPolicy, PkcePolicy};
+use portcullis::model::client::{Client, ClientMetadata};
 use portcullis::model::grant::{Authentication, Grant, GrantId};
 use portcullis::model::user::{User, UserId, Username};
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
@@ -9,7 +9,6 @@ use portcullis::protocol::grant_type::GrantType;
 use portcullis::protocol::ids::ClientId;
 use portcullis::protocol::params::Params;
 use portcullis::protocol::redirect_uri::RedirectUri;
-use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::protocol::standard_claims::StandardClaims;
 use portcullis::time::Timestamp;
 use url::form_urlencoded::Serializer;
@@ -28,17 +27,11 @@ pub fn client(id: &str) -> Client {
         client_id: ClientId::parse(id).unwrap(),
         revision: 1,
         metadata: ClientMetadata {
-            name: id.to_owned(),
             auth_methods: vec![ClientAuthMethod::ClientSecretBasic],
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             scope: scope("openid offline_access"),
-            default_audience: None,
-            resource_server_for: Vec::new(),
-            pkce: PkcePolicy::Required,
-            consent: ConsentPolicy::Ask,
-            redirect_uri_at_token: true,
-            id_token_alg: SigningAlg::Rs256,
+            ..ClientMetadata::new(id)
         },
         secrets: Vec::new(),
         has_logo: false,

@@ -27,6 +27,7 @@ impl World {
                 max_age: Some(0),
                 login_hint: None,
                 hinted_subject: None,
+                ui_locales: Vec::new(),
             },
             progress: Progress::default(),
             created_at: self.now(),

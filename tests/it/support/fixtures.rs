@@ -6,7 +6,7 @@ use portcullis::crypto::digest::sha256;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::crypto::random;
 use portcullis::model::api::{AccessTokenFormat, Api, ApiId, ApiScope, ApiSettings};
-use portcullis::model::client::{Client, ClientMetadata, ClientSecret, ConsentPolicy, PkcePolicy, SecretVerifier};
+use portcullis::model::client::{Client, ClientMetadata, ClientSecret, ConsentPolicy, SecretVerifier};
 use portcullis::model::user::{PasswordHash, User, UserId, Username};
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::protocol::grant_type::GrantType;
@@ -43,17 +43,11 @@ impl ClientSpec {
         Self {
             id: id.to_owned(),
             metadata: ClientMetadata {
-                name: format!("The {id} app"),
                 auth_methods: vec![ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost],
                 redirect_uris: vec![RedirectUri::register(&format!("https://{id}.example/callback")).unwrap()],
                 grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
                 scope: scope("openid profile email offline_access api:read"),
-                default_audience: None,
-                resource_server_for: Vec::new(),
-                pkce: PkcePolicy::Required,
-                consent: ConsentPolicy::Ask,
-                redirect_uri_at_token: true,
-                id_token_alg: SigningAlg::Rs256,
+                ..ClientMetadata::new(format!("The {id} app"))
             },
             with_secret: true,
         }
