@@ -57,6 +57,7 @@ impl GuardedFetch {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .https_only(true)
+            .http1_only()
             .user_agent(USER_AGENT)
             .dns_resolver(Arc::new(Guard(allowed.clone())))
             .tls_certs_merge(authorities(settings)?);
