@@ -30,6 +30,8 @@ pub struct Endpoints {
     pub introspection: String,
     /// RFC 7517.
     pub jwks: String,
+    /// OpenID Connect RP-Initiated Logout §2.
+    pub end_session: String,
 }
 
 /// The metadata document.
@@ -47,6 +49,7 @@ pub struct Metadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub jwks_uri: String,
+    pub end_session_endpoint: String,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
@@ -100,6 +103,7 @@ impl Metadata {
             revocation_endpoint: endpoints.revocation,
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
+            end_session_endpoint: endpoints.end_session,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,

@@ -28,6 +28,8 @@ mod keys;
 mod killed_database;
 mod leaks;
 mod listed;
+mod logout_decisions;
+mod logout_requests;
 mod lost_answers;
 mod models;
 mod nodes;
