@@ -29,6 +29,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "protocol",
         "settings that name protocol values are those values",
     ),
+    ("outbound", "telemetry", "what is fetched for clients is counted"),
     ("grants", "tokens", "a grant ends in tokens"),
     (
         "authorize",
