@@ -5,7 +5,7 @@
 #   tests/run.sh rust|clients|browser   one part (or several)
 #   tests/run.sh --quick             no doc tests, fewer generated cases, no Prometheus, clients on SQLite only, no browser
 #
-# Needs Rust, a C compiler and git. What else is missing (PostgreSQL, Prometheus, Chromium, Node.js, oidc-agent) it gets with apt.
+# Needs Rust, a C compiler and git. What else is missing (PostgreSQL, Prometheus, Chromium, Node.js, Python, httpd …) it gets with apt.
 # PORTCULLIS_TEST_POSTGRES=postgres://… uses a server of yours in place of a private one.
 set -euo pipefail
 
@@ -181,6 +181,7 @@ install_missing() {
     fi
     if wants clients; then
         command -v oidc-gen >/dev/null || packages+=(oidc-agent-cli)
+        [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || packages+=(libapache2-mod-auth-openidc) # starts nothing
     fi
     if wants clients || wants browser; then
         command -v node >/dev/null || packages+=(nodejs)
