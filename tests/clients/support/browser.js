@@ -67,16 +67,30 @@ export class Browser {
   }
 }
 
-/** Signs in and allows where it is asked; resolves to the first page that asks for neither, the server's or an application's. */
-export async function answerPages(browser, page, { user: { username, password } }) {
+/** Signs in and decides where it is asked; resolves to the first page that asks for neither, the server's or an application's. */
+export async function answerPages(browser, page, { user: { username, password }, decision = 'allow' }) {
   for (let step = 0; step < 4; step += 1) {
     const login = page.document.querySelector('form:has(input[name=password])');
     const consent = page.document.querySelector('form:has(button[name=decision])');
     if (login) page = await browser.submit(page, login, { fields: { username, password } });
-    else if (consent) page = await browser.submit(page, consent, { button: ['decision', 'allow'] });
+    else if (consent) page = await browser.submit(page, consent, { button: ['decision', decision] });
     else return page;
   }
   throw new Error(`it asks again and again: ${page.status} from ${page.url}`);
+}
+
+/** Lets a device in, or not: enters its code in a browser of its own and signs in. Resolves to the heading of the last page. */
+export async function enterUserCode(server, userCode, decision) {
+  const browser = new Browser();
+  let page = await browser.open(`${server.issuer}/device`);
+  const form = () => page.document.querySelector('form');
+  page = await browser.submit(page, form(), { fields: { user_code: userCode } });
+  assert.ok(page.document.querySelector('input[name=password]'), `${page.status} ${page.document.structuredText}`);
+  const { username, password } = server.user;
+  page = await browser.submit(page, form(), { fields: { username, password } });
+  assert.ok(page.document.structuredText.includes(userCode), 'the code is shown for comparison');
+  page = await browser.submit(page, form(), { button: ['decision', decision] });
+  return page.document.querySelector('h1').structuredText;
 }
 
 /** One request as a browser navigates: `fetch` would say that a script asks. */
