@@ -1,6 +1,7 @@
 //! The route table.
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -10,7 +11,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::app::App;
 use crate::endpoints::{device_code, discovery, health, introspect, jwks, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
-use crate::pages::error::{self, PageError};
+use crate::pages::error;
 use crate::pages::{
     account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, device,
     device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login, login, logo,
@@ -72,7 +73,7 @@ pub fn router(app: &App) -> Router {
     let with_cookies = open_to_clients
         .merge(people)
         .layer(session::layer(app))
-        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
+        .layer(from_fn_with_state(app.clone(), error::for_bare_answers));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -148,11 +149,9 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
 }
 
 /// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that
-/// rewrites `Host` breaks nothing.
+/// rewrites `Host` breaks nothing. The page that says so comes from [`error::for_bare_answers`].
 fn same_site_forms(app: &App) -> CsrfLayer<impl FnMut(ProtectionError) -> Response + Clone + use<>> {
-    let refusing = app.clone();
-    let refuse = move |_| error::render(&refusing, "", PageError::FormStale);
-    let layer = CsrfLayer::new().with_rejection_response(refuse);
+    let layer = CsrfLayer::new().with_rejection_response(|_| respond::bare(StatusCode::FORBIDDEN));
     match layer.clone().add_trusted_origin(app.config().issuer.origin()) {
         Ok(trusting) => trusting,
         // An issuer's origin is always one; without it the `Host` header decides, which is the stricter rule.

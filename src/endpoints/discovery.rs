@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::http::error::DocumentError;
 use crate::http::{document, paths};
+use crate::pages::text::Language;
 use crate::protocol::discovery::{Endpoints, Metadata};
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 
@@ -27,6 +28,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         .iter()
         .map(str::to_owned)
         .collect();
-    let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes);
+    let languages = Language::all().map(Language::tag).collect();
+    let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes, languages);
     Ok(document::answer(&headers, "application/json", &metadata))
 }

@@ -62,6 +62,7 @@ pub struct Metadata {
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
     pub acr_values_supported: &'static [&'static str],
+    pub ui_locales_supported: Vec<&'static str>,
     pub claim_types_supported: &'static [&'static str],
     pub claims_supported: Vec<&'static str>,
     pub claims_parameter_supported: bool,
@@ -91,8 +92,9 @@ const TOKEN_CLAIMS: &[&str] = &[
 ];
 
 impl Metadata {
-    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of.
-    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>) -> Self {
+    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of, `ui_locales` the languages
+    /// of its pages.
+    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>, ui_locales: Vec<&'static str>) -> Self {
         let scoped = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied());
         Self {
             issuer,
@@ -116,6 +118,7 @@ impl Metadata {
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
             acr_values_supported: ACR_VALUES,
+            ui_locales_supported: ui_locales,
             claim_types_supported: &["normal"],
             claims_supported: TOKEN_CLAIMS
                 .iter()

@@ -39,6 +39,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("logout", "tokens", "an id_token_hint is one of our tokens"),
     ("endpoints", "http", "extractors and responders"),
     ("pages", "http", "extractors, sessions and responders"),
+    ("endpoints", "pages", "the metadata names the languages of the pages"),
     ("cli", "router", "serve is what puts the edges together"),
     ("cli", "jobs", "serve runs them, and `key rotate` is one"),
     ("cli", "playground", "demo serves it"),
