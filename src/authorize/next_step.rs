@@ -3,9 +3,9 @@
 
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, ConsentPolicy};
+use crate::model::consent::Allowed;
 use crate::model::interaction::{AuthorizationRequest, Progress};
 use crate::protocol::error::Reason;
-use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 
 /// Everything that decides.
@@ -18,7 +18,7 @@ pub struct Facts<'a> {
     /// Who is signed in, if that counts.
     pub session: Option<&'a BrowserSession>,
     /// What they allowed this client before.
-    pub consented: Option<&'a Scope>,
+    pub consented: Option<&'a Allowed>,
     /// What they did for this very request.
     pub progress: &'a Progress,
     /// The moment.
@@ -105,11 +105,7 @@ fn must_choose_account(facts: &Facts<'_>, session: &BrowserSession) -> bool {
 /// It does not make somebody else of the person: a hint that still does not fit ends the request.
 fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
     let fresh = facts.progress.signed_in == Some(session.id);
-    let other = facts
-        .request
-        .hinted_subject
-        .as_ref()
-        .is_some_and(|subject| *subject != session.user_id.to_string());
+    let other = is_other(facts, session);
     let too_old = facts
         .request
         .max_age
@@ -123,6 +119,14 @@ fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
         (false, false) if too_old => Some(Step::Login(LoginReason::TooOld)),
         (false, false) => None,
     }
+}
+
+/// Whether somebody else is signed in than `id_token_hint` or the claim `sub` asks for.
+fn is_other(facts: &Facts<'_>, session: &BrowserSession) -> bool {
+    let subject = session.user_id.to_string();
+    let wanted = &facts.request.subjects;
+    let hinted = facts.request.hinted_subject.as_ref();
+    hinted.is_some_and(|hint| *hint != subject) || !(wanted.is_empty() || wanted.contains(&subject))
 }
 
 /// Consent counts for the sign-in that gave it. What is remembered does not count for a client that anybody's program on
@@ -139,7 +143,7 @@ fn must_consent(facts: &Facts<'_>, session: &BrowserSession) -> bool {
     }
     let covered = facts
         .consented
-        .is_some_and(|consented| consented.covers(&facts.request.scope));
+        .is_some_and(|consented| consented.covers(&facts.request.scope, &facts.request.claims.all()));
     !(covered && remembers_consent(facts.client, facts.request))
 }
 
