@@ -5,8 +5,10 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, ConsentPolicy};
 use crate::model::consent::Allowed;
 use crate::model::interaction::{AuthorizationRequest, Progress};
+use crate::model::user::User;
 use crate::protocol::error::Reason;
 use crate::time::Timestamp;
+use crate::tokens::subject;
 
 /// Everything that decides.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub struct Facts<'a> {
     pub client: &'a Client,
     /// Who is signed in, if that counts.
     pub session: Option<&'a BrowserSession>,
+    /// The person whose sign-in that is.
+    pub user: Option<&'a User>,
     /// What they allowed this client before.
     pub consented: Option<&'a Allowed>,
     /// What they did for this very request.
@@ -105,7 +109,7 @@ fn must_choose_account(facts: &Facts<'_>, session: &BrowserSession) -> bool {
 /// It does not make somebody else of the person: a hint that still does not fit ends the request.
 fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
     let fresh = facts.progress.signed_in == Some(session.id);
-    let other = is_other(facts, session);
+    let other = is_other(facts);
     let too_old = facts
         .request
         .max_age
@@ -122,10 +126,14 @@ fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
 }
 
 /// Whether somebody else is signed in than `id_token_hint` or the claim `sub` asks for.
-fn is_other(facts: &Facts<'_>, session: &BrowserSession) -> bool {
-    let subject = session.user_id.to_string();
-    let wanted = &facts.request.subjects;
-    let hinted = facts.request.hinted_subject.as_ref();
+fn is_other(facts: &Facts<'_>) -> bool {
+    let (hinted, wanted) = (facts.request.hinted_subject.as_ref(), &facts.request.subjects);
+    if hinted.is_none() && wanted.is_empty() {
+        return false;
+    }
+    let Some(subject) = facts.user.map(|user| subject::of(facts.client, user)) else {
+        return true;
+    };
     hinted.is_some_and(|hint| *hint != subject) || !(wanted.is_empty() || wanted.contains(&subject))
 }
 

@@ -7,5 +7,7 @@ pub mod introspect;
 pub mod person;
 pub mod plan;
 pub mod revoke;
+pub mod sector;
+pub mod subject;
 pub mod userinfo;
 pub mod verify;

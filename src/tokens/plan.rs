@@ -128,9 +128,10 @@ fn sign_id_token(
     let asked = grant.claims.id_token.filter(|claim| allowed.contains(claim));
     let mint = id_token::Mint {
         issuer: app.issuer(),
+        client: order.client,
+        user,
         grant,
         nonce: order.nonce,
-        user,
         asked: &asked,
         access_token,
         now: order.now,

@@ -7,7 +7,7 @@ use super::verify::{self, GenuineAccessToken, Handle};
 use crate::app::App;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
-use crate::protocol::scope::{OPENID, Scope};
+use crate::protocol::scope::OPENID;
 use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{Catalog, TokenStanding};
 use crate::time::Timestamp;
@@ -36,8 +36,8 @@ pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp)
         .ok_or(Reason::AccessTokenGrantEnded)?;
     check_standing(&standing, now)?;
     Ok(UserInfo {
+        claims: claims(&standing, &token),
         client_id: token.client_id,
-        claims: claims(&standing, &token.scope),
     })
 }
 
@@ -67,10 +67,11 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
     }
 }
 
-/// Those of the token's scope, and those that the client asked for by name.
-fn claims(standing: &TokenStanding, scope: &Scope) -> Map<String, Value> {
+/// Those of the token's scope, and those that the client asked for by name. `sub` is that of the token, and so that of the ID
+/// token that came with it (OpenID Connect Core §5.3.2).
+fn claims(standing: &TokenStanding, token: &GenuineAccessToken) -> Map<String, Value> {
     let asked = &standing.grant.claims.userinfo;
-    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(scope).union(asked));
-    claims.insert("sub".into(), standing.user.id.to_string().into());
+    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(asked));
+    claims.insert("sub".into(), token.subject.as_str().into());
     claims
 }
