@@ -8,6 +8,7 @@ pub mod caller;
 pub mod client;
 mod client_metadata;
 pub mod code;
+pub mod consent;
 pub mod device_grant;
 pub mod digest;
 pub mod grant;

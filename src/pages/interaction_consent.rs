@@ -59,7 +59,7 @@ async fn allow(cx: &mut PageCx, waiting: &mut Waiting, signed_in: &SignedIn) -> 
 
 fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
     let request = &waiting.interaction.request;
-    let lines = permissions(&waiting.found.catalog.apis, &request.scope);
+    let lines = permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all());
     let page = Consent {
         frame: cx.frame(),
         action: cx.href(&interaction_path(paths::INTERACTION_CONSENT, waiting.interaction.id)),

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::client_auth_method::ClientAuthMethod;
+use super::display::Display;
 use super::grant_type::GrantType;
 use super::pkce::CodeChallengeMethod;
 use super::prompt::PromptValue;
@@ -61,6 +62,7 @@ pub struct Metadata {
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
+    pub display_values_supported: &'static [Display],
     pub acr_values_supported: &'static [&'static str],
     pub ui_locales_supported: Vec<&'static str>,
     pub claim_types_supported: &'static [&'static str],
@@ -117,6 +119,7 @@ impl Metadata {
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
+            display_values_supported: Display::ALL,
             acr_values_supported: ACR_VALUES,
             ui_locales_supported: ui_locales,
             claim_types_supported: &["normal"],
@@ -126,7 +129,7 @@ impl Metadata {
                 .chain(scoped)
                 .chain(["updated_at"])
                 .collect(),
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,

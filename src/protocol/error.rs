@@ -40,6 +40,12 @@ wire_enum! {
         RequestUriNotSupported = "request_uri_not_supported",
         /// OpenID Connect Core §3.1.2.6.
         RegistrationNotSupported = "registration_not_supported",
+        /// OpenID Connect Core §3.1.2.6.
+        InvalidRequestObject = "invalid_request_object",
+        /// OpenID Connect Core §3.1.2.6.
+        InvalidRequestUri = "invalid_request_uri",
+        /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+        UnmetAuthenticationRequirements = "unmet_authentication_requirements",
         /// RFC 8628 §3.5.
         AuthorizationPending = "authorization_pending",
         /// RFC 8628 §3.5.
@@ -89,6 +95,9 @@ impl ErrorCode {
             Self::RequestNotSupported => "The request parameter is not supported.",
             Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
+            Self::InvalidRequestObject => "The request object is invalid, or not signed with a key of the client.",
+            Self::InvalidRequestUri => "The request object could not be fetched.",
+            Self::UnmetAuthenticationRequirements => "No sign-in here is of the kind that the request demands.",
             Self::AuthorizationPending => "The person has not answered yet.",
             Self::SlowDown => "The person has not answered yet. Wait five seconds longer between requests from now on.",
             Self::ExpiredToken => "The device code has expired. Start again with a new one.",
@@ -161,13 +170,13 @@ reasons! {
     GrantNotRegistered => UnauthorizedClient, "client is not registered for this grant type";
     StateTooLong => InvalidRequest, "state is too long";
     NonceTooLong => InvalidRequest, "nonce is too long";
-    NonceMissing => InvalidRequest, "nonce is required where PKCE is left out";
     CodeChallengeMissing => InvalidRequest, "code_challenge is missing";
     CodeChallengeMalformed => InvalidRequest, "code_challenge is not the base64url of a SHA-256 digest";
     CodeChallengeMethodUnsupported => InvalidRequest, "code_challenge_method is not S256";
     PromptInvalid => InvalidRequest, "prompt is not a valid combination";
     MaxAgeMalformed => InvalidRequest, "max_age is not a number of seconds";
     ClaimsMalformed => InvalidRequest, "claims is not an acceptable JSON object";
+    AcrUnreachable => UnmetAuthenticationRequirements, "no sign-in here reaches an essential acr";
     RequestObject => RequestNotSupported, "request is not supported";
     RequestUri => RequestUriNotSupported, "request_uri is not supported";
     Registration => RegistrationNotSupported, "registration is not supported";
@@ -190,7 +199,7 @@ reasons! {
     NotSignedIn => LoginRequired, "nobody is signed in";
     SignInTooOld => LoginRequired, "the sign-in is older than max_age";
     SignInAskedAgain => LoginRequired, "prompt=login asks for a fresh sign-in";
-    OtherUserThanHint => LoginRequired, "the person signed in is not the one of id_token_hint";
+    OtherUserThanHint => LoginRequired, "the person signed in is not the one of id_token_hint or of the claim sub";
     ConsentMissing => ConsentRequired, "consent is missing";
     AccountNotChosen => AccountSelectionRequired, "the account has to be chosen";
     // redeeming
