@@ -113,6 +113,15 @@ fn words(error: PageError) -> Words {
 }
 
 fn protocol_words(error: OAuthError) -> Words {
+    if error.reason == Reason::PostLogoutRedirectUriUnregistered {
+        return Words {
+            status: error.status(),
+            heading: "The app sent a request that we cannot accept",
+            message: "It asked to sign you out and to lead you to an address that it has not registered, so nothing was \
+                      done. You can still sign out on this server's own page.",
+            hint: Some(developer_hint(error.reason)),
+        };
+    }
     match error.code {
         ErrorCode::TemporarilyUnavailable => Words {
             status: error.status(),
@@ -153,6 +162,10 @@ fn developer_hint(reason: Reason) -> &'static str {
         Reason::RedirectUriUnregistered => {
             "redirect_uri must equal a registered one, character by character. Only the port of a loopback address \
              (http://127.0.0.1, http://[::1], http://localhost) may differ."
+        }
+        Reason::PostLogoutRedirectUriUnregistered => {
+            "post_logout_redirect_uri must equal a registered one, character by character. Only the port of a loopback \
+             address may differ."
         }
         Reason::ParameterRepeated => "Send each parameter once.",
         Reason::ParameterMalformed => "Send parameters as percent-encoded UTF-8 without NUL.",

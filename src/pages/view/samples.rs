@@ -6,7 +6,7 @@ mod device;
 use askama::Template;
 
 use super::{
-    Account, AccountChoice, App, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
+    Account, AccountChoice, App, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
     Login, LoginError, Permission, SelectAccount, SignOut, SignedOut,
 };
 
@@ -317,18 +317,36 @@ impl SignOut {
             action: "/sign-out".to_owned(),
             csrf: CSRF.to_owned(),
             account,
+            app: None,
+            fields: Vec::new(),
         };
-        accounts().into_iter().map(sample).collect()
+        let mut samples: Vec<_> = accounts().into_iter().map(sample).collect();
+        samples.extend([app(), plain_app()].into_iter().chain(hostile_apps()).map(|app| Self {
+            app: Some(app),
+            fields: vec![("state".to_owned(), MARKUP.to_owned())],
+            ..sample(ada())
+        }));
+        samples
     }
 }
 
 impl SignedOut {
-    /// The one there is, and a server with a hostile name.
+    /// With and without an app to return to, and a server with a hostile name.
     pub fn samples() -> Vec<Self> {
+        let back = |name: &str| {
+            Some(Back {
+                name: name.to_owned(),
+                href: "https://photos.example.com/bye?a=1&b=2".to_owned(),
+            })
+        };
+        let sample = |back| Self { frame: frame(), back };
         vec![
-            Self { frame: frame() },
+            sample(None),
+            sample(back("Photo Garden")),
+            sample(back(MARKUP)),
             Self {
                 frame: hostile_frame(MARKUP),
+                back: None,
             },
         ]
     }
