@@ -422,3 +422,14 @@ both_stores! {
         assert_eq!((answer.get("error"), answer.get("state")), ("invalid_request", "the-state"));
     }
 }
+
+both_stores! {
+    /// RFC 7009 §2.2: the body means nothing. Clients that read JSON refuse another media type, and take none.
+    async fn the_answer_to_a_revocation_names_no_media_type(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let client = server.add_client(ClientSpec::web("web")).await;
+        let tokens = server.code_flow(&client, "openid offline_access").await;
+        let answer = server.revoke(&client, tokens.refresh()).await;
+        assert_eq!((answer.expect(200).text(), answer.headers.get("content-type")), ("", None));
+    }
+}
