@@ -27,6 +27,8 @@ pub struct Endpoints {
     pub revocation: String,
     /// RFC 7662.
     pub introspection: String,
+    /// RFC 7591; `None`: nobody registers a client over HTTP.
+    pub registration: Option<String>,
     /// RFC 7517.
     pub jwks: String,
 }
@@ -46,6 +48,8 @@ pub struct Metadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub jwks_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
@@ -99,6 +103,7 @@ impl Metadata {
             revocation_endpoint: endpoints.revocation,
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
+            registration_endpoint: endpoints.registration,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
