@@ -14,6 +14,7 @@ pub mod digest;
 pub mod grant;
 pub mod interaction;
 pub mod refresh_token;
+pub mod registration;
 pub mod signing_key;
 pub mod throttle;
 pub mod user;

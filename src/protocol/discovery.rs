@@ -29,6 +29,8 @@ pub struct Endpoints {
     pub revocation: String,
     /// RFC 7662.
     pub introspection: String,
+    /// RFC 7591; `None`: nobody registers a client over HTTP.
+    pub registration: Option<String>,
     /// RFC 7517.
     pub jwks: String,
     /// OpenID Connect RP-Initiated Logout §2.
@@ -51,6 +53,8 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     pub jwks_uri: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
@@ -108,6 +112,7 @@ impl Metadata {
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
             end_session_endpoint: endpoints.end_session,
+            registration_endpoint: endpoints.registration,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
