@@ -1,50 +1,48 @@
-//! What a person is asked to allow, in words.
+//! What a person is asked to allow.
 
 use crate::model::api::Api;
-use crate::protocol::scope::Scope;
+use crate::protocol::scope::{OPENID, OPENID_SCOPES, Scope};
 
 /// One line of the consent page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
-    /// What the app will be able to do; completes "This app will be able to …".
-    pub text: String,
+    /// What it means to a person.
+    pub meaning: Meaning,
     /// The scope behind it.
     pub scope: String,
 }
 
-/// What the scopes of OpenID Connect mean to a person; `openid` alone needs no line.
-const OPENID_TEXTS: &[(&str, &str)] = &[
-    ("profile", "See your name and the rest of your public profile"),
-    ("email", "See your e-mail address"),
-    ("address", "See your postal address"),
-    ("phone", "See your phone number"),
-    (
-        "offline_access",
-        "Stay connected while you are away, until you withdraw it",
-    ),
-];
+/// What a scope means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// What OpenID Connect says (Core §5.4, §11).
+    Standard,
+    /// What the operator of its API says, in words that complete "This app will be able to …".
+    Described(String),
+    /// Nobody said. It is shown by its name: hiding it would be worse.
+    Undescribed,
+}
 
-/// The lines for `scope`. A scope that nobody described is shown by its name: hiding it would be worse.
+/// The lines for `scope`; `openid` alone needs none.
 pub fn permissions(apis: &[Api], scope: &Scope) -> Vec<Permission> {
-    let describe = |token: &str| {
-        let openid = OPENID_TEXTS
-            .iter()
-            .find(|(name, _)| *name == token)
-            .map(|(_, text)| (*text).to_owned());
-        let described = || {
-            apis.iter()
-                .flat_map(|api| &api.settings.scopes)
-                .find(|scope| scope.name == token)
-        };
-        openid
-            .or_else(|| described().map(|scope| scope.description.clone()))
-            .unwrap_or_else(|| format!("Use “{token}”"))
+    let described = |token: &str| {
+        let mut scopes = apis.iter().flat_map(|api| &api.settings.scopes);
+        scopes.find(|scope| scope.name == token)
+    };
+    let meaning = |token: &str| {
+        if OPENID_SCOPES.contains(&token) {
+            Meaning::Standard
+        } else {
+            described(token).map_or(Meaning::Undescribed, |scope| {
+                Meaning::Described(scope.description.clone())
+            })
+        }
     };
     scope
         .iter()
-        .filter(|token| *token != crate::protocol::scope::OPENID)
+        .filter(|token| *token != OPENID)
         .map(|token| Permission {
-            text: describe(token),
+            meaning: meaning(token),
             scope: token.to_owned(),
         })
         .collect()

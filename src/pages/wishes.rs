@@ -111,6 +111,19 @@ pub fn best<'a>(tags: impl IntoIterator<Item = &'a str>) -> Option<Language> {
     Language::all().find(|language| language.id() == *id)
 }
 
+/// The translation that suits `language` best, of pairs of a tag and a text: its own before those of its regions and scripts.
+pub fn best_translation<'a>(
+    translations: impl Iterator<Item = (&'a str, &'a str)>,
+    language: Language,
+) -> Option<&'a str> {
+    let wanted = language.id();
+    let of_language = translations.filter_map(|(tag, text)| {
+        let id: LanguageIdentifier = tag.parse().ok()?;
+        (id.language == wanted.language).then_some((id != *wanted, text))
+    });
+    of_language.min_by_key(|(is_other, _)| *is_other).map(|(_, text)| text)
+}
+
 /// The tags of an `Accept-Language` header, best first (RFC 9110 §12.5.4).
 fn by_quality(header: &str) -> Vec<&str> {
     let weighed = header.split(',').filter_map(|range| {

@@ -1,0 +1,64 @@
+//! What an app may do, in words for the person.
+
+use super::text::Message;
+use super::view::Permission;
+use crate::accounts::consent::{Meaning, permissions as meanings};
+use crate::model::api::Api;
+use crate::protocol::scope::Scope;
+
+/// What the scopes of OpenID Connect mean to a person, by the keys of their texts.
+const OPENID_TEXTS: &[(&str, &str)] = &[
+    ("profile", "scope-profile"),
+    ("email", "scope-email"),
+    ("address", "scope-address"),
+    ("phone", "scope-phone"),
+    ("offline_access", "scope-offline-access"),
+];
+
+/// The lines for `scope`. Those of an API are in its operator's own words.
+pub fn permissions(apis: &[Api], scope: &Scope) -> Vec<Permission> {
+    let lines = meanings(apis, scope).into_iter();
+    lines
+        .map(|line| Permission {
+            text: text(&line.scope, line.meaning),
+            scope: line.scope,
+        })
+        .collect()
+}
+
+fn text(scope: &str, meaning: Meaning) -> Message {
+    let standard = OPENID_TEXTS.iter().find(|(name, _)| *name == scope);
+    match (meaning, standard) {
+        (Meaning::Described(words), _) => Message::verbatim(words),
+        (Meaning::Standard, Some((_, key))) => Message::new(key),
+        (Meaning::Standard | Meaning::Undescribed, _) => Message::new("scope-undescribed").with("scope", scope),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::text::Language;
+    use crate::protocol::scope::OPENID_SCOPES;
+
+    #[test]
+    fn the_standard_scopes_are_said_in_every_language() {
+        let scope = Scope::from_tokens(OPENID_SCOPES.iter().copied());
+        for language in Language::all() {
+            let lines = permissions(&[], &scope);
+            assert_eq!(lines.len(), OPENID_SCOPES.len() - 1, "all but openid");
+            for line in lines {
+                let text = language.text(&line.text);
+                assert!(!text.contains(&line.scope) || line.scope == "email", "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_described_is_shown_by_its_name() {
+        let lines = permissions(&[], &Scope::from_tokens(["files:read"]));
+        let said: Vec<_> = Language::all().map(|language| language.text(&lines[0].text)).collect();
+        assert!(said.iter().all(|text| text.contains("files:read")), "{said:?}");
+        assert_eq!(Language::english().text(&lines[0].text), "Use “files:read”");
+    }
+}
