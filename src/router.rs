@@ -33,13 +33,14 @@ pub fn router(app: &App) -> Router {
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
     let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
-    // Other sites send people here by form as well, so this one stands outside the cross-site check.
-    let authorization = Router::new().route(paths::AUTHORIZE, get(authorize::get).post(authorize::post));
+    // Other sites send people here by form as well, so these stand outside the cross-site check.
+    let open_to_clients = Router::new()
+        .route(paths::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(paths::LOGOUT, get(logout::get).post(logout::post));
 
     let people = Router::new()
         .route(paths::HOME, get(home::get))
         .route(paths::LOGIN, get(login::get).post(login::post))
-        .route(paths::LOGOUT, get(logout::get).post(logout::post))
         .route(
             paths::INTERACTION_LOGIN,
             get(interaction_login::get).post(interaction_login::post),
@@ -69,7 +70,7 @@ pub fn router(app: &App) -> Router {
         .route(paths::HEALTH, get(health::alive))
         .route(paths::READY, get(health::ready));
 
-    let with_cookies = authorization
+    let with_cookies = open_to_clients
         .merge(people)
         .layer(session::layer(app))
         .layer(from_fn_with_state(app.clone(), error::for_bare_answers));

@@ -4,9 +4,11 @@
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, ConsentPolicy};
 use crate::model::interaction::{AuthorizationRequest, Progress};
+use crate::model::user::User;
 use crate::protocol::error::Reason;
 use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
+use crate::tokens::subject;
 
 /// Everything that decides.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub struct Facts<'a> {
     pub client: &'a Client,
     /// Who is signed in, if that counts.
     pub session: Option<&'a BrowserSession>,
+    /// The person whose sign-in that is.
+    pub user: Option<&'a User>,
     /// What they allowed this client before.
     pub consented: Option<&'a Scope>,
     /// What they did for this very request.
@@ -109,7 +113,7 @@ fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
         .request
         .hinted_subject
         .as_ref()
-        .is_some_and(|subject| *subject != session.user_id.to_string());
+        .is_some_and(|hint| facts.user.is_none_or(|user| *hint != subject::of(facts.client, user)));
     let too_old = facts
         .request
         .max_age

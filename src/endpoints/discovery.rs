@@ -22,6 +22,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         revocation: issuer.url(paths::REVOKE),
         introspection: issuer.url(paths::INTROSPECT),
         jwks: issuer.url(paths::JWKS),
+        end_session: issuer.url(paths::LOGOUT),
     };
     let scopes = Scope::from_tokens(OPENID_SCOPES.iter().copied())
         .iter()

@@ -23,7 +23,7 @@ pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 pub const HOME: &str = "/";
 /// Sign in for its own sake.
 pub const LOGIN: &str = "/login";
-/// Sign out, after asking.
+/// Sign out, by oneself or at a client's request (OpenID Connect RP-Initiated Logout §2).
 pub const LOGOUT: &str = "/logout";
 /// A person's own account.
 pub const ACCOUNT: &str = "/account";

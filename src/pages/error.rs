@@ -119,6 +119,14 @@ fn words(error: PageError) -> Words {
 }
 
 fn protocol_words(error: OAuthError) -> Words {
+    if error.reason == Reason::PostLogoutRedirectUriUnregistered {
+        return Words {
+            status: error.status(),
+            heading: "error-request",
+            message: "error-logout-advice",
+            hint: Some(developer_hint(error.reason)),
+        };
+    }
     match error.code {
         ErrorCode::TemporarilyUnavailable => Words {
             status: error.status(),
@@ -154,6 +162,7 @@ fn developer_hint(reason: Reason) -> &'static str {
         Reason::AuthorizeClientUnknown => "hint-client-unknown",
         Reason::RedirectUriMissing => "hint-redirect-uri-missing",
         Reason::RedirectUriUnregistered => "hint-redirect-uri-unregistered",
+        Reason::PostLogoutRedirectUriUnregistered => "hint-post-logout-redirect-uri-unregistered",
         Reason::ParameterRepeated => "hint-parameter-repeated",
         Reason::ParameterMalformed => "hint-parameter-malformed",
         _ => "hint-request",

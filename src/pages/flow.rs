@@ -72,6 +72,7 @@ async fn take_step(
         request: journey.request,
         client,
         session: signed_in.map(|signed_in| &signed_in.session),
+        user: signed_in.map(|signed_in| &signed_in.user),
         consented: signed_in.and_then(|signed_in| signed_in.consented.as_ref()),
         progress: journey.waiting.map_or(&nothing, |waiting| &waiting.progress),
         now: cx.now,

@@ -319,14 +319,29 @@ pub struct SignOut {
     pub csrf: String,
     /// Who is about to be signed out.
     pub account: Account,
+    /// The app that asks for it, if that is known and it will be returned to.
+    pub app: Option<App>,
+    /// What the form posts besides: the request, again.
+    pub fields: Vec<(String, String)>,
 }
 
-/// After signing out, when there is no app to return to.
+/// An app to return to.
+#[derive(Debug, Clone)]
+pub struct Back {
+    /// Chosen by the client: may hold anything.
+    pub name: String,
+    /// A registered address.
+    pub href: String,
+}
+
+/// After signing out, when nobody is sent on at once.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/signed_out.html")]
 pub struct SignedOut {
     /// See [`Frame`].
     pub frame: Frame,
+    /// The app to return to, if there is one.
+    pub back: Option<Back>,
 }
 
 /// Nothing is wrong and nothing is left to do here.

@@ -11,6 +11,7 @@ use super::response_mode::ResponseMode;
 use super::response_type::ResponseType;
 use super::signing_alg::SigningAlg;
 use super::standard_claims::SCOPE_CLAIMS;
+use super::subject_type::SubjectType;
 
 /// The URLs that metadata names.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Endpoints {
     pub introspection: String,
     /// RFC 7517.
     pub jwks: String,
+    /// OpenID Connect RP-Initiated Logout §2.
+    pub end_session: String,
 }
 
 /// The metadata document.
@@ -46,11 +49,12 @@ pub struct Metadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub jwks_uri: String,
+    pub end_session_endpoint: String,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
     pub grant_types_supported: &'static [GrantType],
-    pub subject_types_supported: &'static [&'static str],
+    pub subject_types_supported: &'static [SubjectType],
     pub id_token_signing_alg_values_supported: &'static [SigningAlg],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
@@ -101,11 +105,12 @@ impl Metadata {
             revocation_endpoint: endpoints.revocation,
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
+            end_session_endpoint: endpoints.end_session,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
-            subject_types_supported: &["public"],
+            subject_types_supported: SubjectType::ALL,
             id_token_signing_alg_values_supported: SigningAlg::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,

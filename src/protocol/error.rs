@@ -171,6 +171,7 @@ reasons! {
     RequestObject => RequestNotSupported, "request is not supported";
     RequestUri => RequestUriNotSupported, "request_uri is not supported";
     Registration => RegistrationNotSupported, "registration is not supported";
+    PostLogoutRedirectUriUnregistered => InvalidRequest, "post_logout_redirect_uri is not registered for the client";
     IdTokenHintInvalid => InvalidRequest, "id_token_hint is not one of this server's tokens for this client";
     ScopeMalformed => InvalidScope, "scope is malformed";
     ScopeTooLong => InvalidScope, "scope is too long";

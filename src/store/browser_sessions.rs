@@ -148,7 +148,7 @@ impl Store {
         Ok(Some(SignedIn {
             last_seen_at: Timestamp(row.session.last_seen_at),
             session: row.session.into(),
-            user: row.user.into(),
+            user: row.user.try_into()?,
             consented: row.consented.map(rows::scope).transpose()?,
         }))
     }

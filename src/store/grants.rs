@@ -351,7 +351,7 @@ impl TryFrom<CodeRow> for LoadedCode {
                 failed_proofs: row.failed_proofs,
             },
             grant,
-            user: row.user.into(),
+            user: row.user.try_into()?,
             session_live: row.session_live,
         })
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Result, StoreError};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::grant::{Authentication, EndReason, Ended, Grant, GrantId};
-use crate::model::user::{PasswordHash, User, UserId, Username};
+use crate::model::user::{PairwiseSalt, PasswordHash, User, UserId, Username};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
 use crate::protocol::standard_claims::StandardClaims;
@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 /// The columns of [`UserRow`], of a table that is called `u`.
 macro_rules! user_columns {
     () => {
-        "u.id AS user_id, u.username, u.password_hash, u.claims, u.is_admin, u.created_at AS user_created_at, \
-         u.updated_at AS user_updated_at, u.disabled_at AS user_disabled_at"
+        "u.id AS user_id, u.username, u.password_hash, u.claims, u.is_admin, u.pairwise_salt, \
+         u.created_at AS user_created_at, u.updated_at AS user_updated_at, u.disabled_at AS user_disabled_at"
     };
 }
 pub(super) use user_columns;
@@ -47,23 +47,28 @@ pub(super) struct UserRow {
     password_hash: Option<String>,
     claims: Json<StandardClaims>,
     is_admin: bool,
+    pairwise_salt: Vec<u8>,
     user_created_at: i64,
     user_updated_at: i64,
     user_disabled_at: Option<i64>,
 }
 
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self {
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self> {
+        let salt = row.pairwise_salt.try_into();
+        Ok(Self {
             id: UserId(row.user_id),
             username: Username::stored(row.username),
             password: row.password_hash.map(PasswordHash),
             claims: row.claims.0,
             is_admin: row.is_admin,
+            pairwise_salt: PairwiseSalt(salt.map_err(|_| StoreError::Corrupt("users.pairwise_salt"))?),
             created_at: Timestamp(row.user_created_at),
             updated_at: Timestamp(row.user_updated_at),
             disabled_at: row.user_disabled_at.map(Timestamp),
-        }
+        })
     }
 }
 

@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 
+use super::subject;
 use crate::crypto::jwt::{self, SignError, left_half_hash};
 use crate::crypto::keys::Signer;
 use crate::model::browser_session::BrowserSessionId;
+use crate::model::client::Client;
 use crate::model::grant::Grant;
+use crate::model::user::User;
 use crate::protocol::ids::ClientId;
 use crate::time::Timestamp;
 
@@ -32,6 +35,10 @@ struct Claims<'a> {
 pub struct Mint<'a> {
     /// `iss`.
     pub issuer: &'a str,
+    /// To whom it is issued.
+    pub client: &'a Client,
+    /// Whom it tells of.
+    pub user: &'a User,
     /// The sign-in and authorization that it tells of.
     pub grant: &'a Grant,
     /// From the authorization request; not repeated on refresh (OpenID Connect Core §12.2).
@@ -50,8 +57,8 @@ impl Mint<'_> {
         let authentication = &self.grant.authentication;
         let claims = Claims {
             iss: self.issuer,
-            sub: self.grant.user_id.to_string(),
-            aud: &self.grant.client_id,
+            sub: subject::of(self.client, self.user),
+            aud: &self.client.client_id,
             exp: self.expires_at.0,
             iat: self.now.0,
             auth_time: authentication.auth_time,

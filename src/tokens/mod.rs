@@ -6,5 +6,7 @@ pub mod id_token;
 pub mod introspect;
 pub mod plan;
 pub mod revoke;
+pub mod sector;
+pub mod subject;
 pub mod userinfo;
 pub mod verify;

@@ -117,7 +117,7 @@ fn sign_id_token(
     order: &Order<'_>,
     access_token: &str,
 ) -> Result<Option<String>, OAuthError> {
-    let Subject::User { grant, .. } = order.subject else {
+    let Subject::User { user, grant } = order.subject else {
         return Ok(None);
     };
     if !order.target.scope.contains(OPENID) {
@@ -125,6 +125,8 @@ fn sign_id_token(
     }
     let mint = id_token::Mint {
         issuer: app.issuer(),
+        client: order.client,
+        user,
         grant,
         nonce: order.nonce,
         access_token,

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::model::user::User;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
-use crate::protocol::scope::{OPENID, Scope};
+use crate::protocol::scope::OPENID;
 use crate::store::{Catalog, TokenStanding};
 use crate::time::Timestamp;
 
@@ -35,8 +35,8 @@ pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp)
         .ok_or(Reason::AccessTokenGrantEnded)?;
     check_standing(&standing, now)?;
     Ok(UserInfo {
+        claims: claims(&standing.user, &token),
         client_id: token.client_id,
-        claims: claims(&standing.user, &token.scope),
     })
 }
 
@@ -66,7 +66,9 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
     }
 }
 
-fn claims(user: &User, scope: &Scope) -> Map<String, Value> {
+/// `sub` is that of the token, and so that of the ID token that came with it (OpenID Connect Core §5.3.2).
+fn claims(user: &User, token: &GenuineAccessToken) -> Map<String, Value> {
+    let scope = &token.scope;
     let mut claims = user.claims.visible_to(scope);
     if scope.contains("profile") {
         claims
@@ -74,6 +76,6 @@ fn claims(user: &User, scope: &Scope) -> Map<String, Value> {
             .or_insert_with(|| user.username.as_str().into());
         claims.insert("updated_at".into(), user.updated_at.as_i64().into());
     }
-    claims.insert("sub".into(), user.id.to_string().into());
+    claims.insert("sub".into(), token.subject.as_str().into());
     claims
 }

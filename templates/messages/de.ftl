@@ -50,6 +50,7 @@ error-internal = Hier ist etwas schiefgegangen
 error-internal-advice = Es liegt nicht an Ihnen. Wenn es wieder geschieht, nennen Sie dem Betreiber die Kennung unten.
 error-request = Die App hat eine Anfrage gesendet, die wir nicht annehmen können
 error-request-advice = Sie wurden nicht angemeldet, und es wurde nichts weitergegeben. Gehen Sie zurück zur App; wenn es wieder geschieht, sagen Sie es denen, die sie betreiben.
+error-logout-advice = Sie wollte Sie abmelden und zu einer Adresse leiten, die sie nicht registriert hat; deshalb ist nichts geschehen. Sie können sich auf der Seite dieses Servers weiterhin selbst abmelden.
 error-reference = Wenn Sie um Hilfe bitten, nennen Sie { $reference }
 
 for-developers = Für die Entwickler der App
@@ -57,6 +58,7 @@ hint-client-id-missing = Senden Sie client_id mit der Autorisierungsanfrage.
 hint-client-unknown = Kein nutzbarer Client hat diese client_id. Vergleichen Sie sie mit der registrierten.
 hint-redirect-uri-missing = Senden Sie redirect_uri: eine von denen, die für den Client registriert sind.
 hint-redirect-uri-unregistered = redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse (http://127.0.0.1, http://[::1], http://localhost) darf abweichen.
+hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse darf abweichen.
 hint-parameter-repeated = Senden Sie jeden Parameter nur einmal.
 hint-parameter-malformed = Senden Sie Parameter als prozentkodiertes UTF-8 ohne NUL.
 hint-request = Vergleichen Sie die Anfrage mit RFC 6749, Abschnitt 4.1.1.
@@ -72,10 +74,13 @@ manage-account = Konto verwalten
 sign-out = Abmelden
 sign-out-question = Abmelden?
 sign-out-lead = Wenn eine App Sie das nächste Mal hierher leitet, brauchen Sie Ihr Passwort.
+sign-out-for = { $app } möchte Sie abmelden
+sign-out-return = Danach kehren Sie zu { $host } zurück.
 sign-out-unasked = Sie wollten das nicht? Schließen Sie diese Seite, dann bleiben Sie angemeldet.
 signed-out-title = Abgemeldet
 signed-out = Sie sind abgemeldet
 signed-out-lead = In einer App, die Sie benutzt haben, sind Sie vielleicht noch angemeldet. Melden Sie sich an einem gemeinsam genutzten Computer auch dort ab und schließen Sie dann den Browser.
+back-to = Zurück zu { $app }
 
 ## What an app asks
 

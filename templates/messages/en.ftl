@@ -51,6 +51,7 @@ error-internal = Something went wrong here
 error-internal-advice = It is not your doing. If it happens again, tell the operator the reference below.
 error-request = The app sent a request that we cannot accept
 error-request-advice = You were not signed in, and nothing was shared. Go back to the app; if this happens again, tell the people who run it.
+error-logout-advice = It asked to sign you out and to lead you to an address that it has not registered, so nothing was done. You can still sign out on this server’s own page.
 error-reference = If you ask for help, mention { $reference }
 
 for-developers = For the developer of the app
@@ -58,6 +59,7 @@ hint-client-id-missing = Send client_id with the authorization request.
 hint-client-unknown = No client that may be used has this client_id. Compare it with the one that was registered.
 hint-redirect-uri-missing = Send redirect_uri: one of those that are registered for the client.
 hint-redirect-uri-unregistered = redirect_uri must equal a registered one, character by character. Only the port of a loopback address (http://127.0.0.1, http://[::1], http://localhost) may differ.
+hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri must equal a registered one, character by character. Only the port of a loopback address may differ.
 hint-parameter-repeated = Send each parameter once.
 hint-parameter-malformed = Send parameters as percent-encoded UTF-8 without NUL.
 hint-request = Compare the request with RFC 6749 section 4.1.1.
@@ -73,10 +75,13 @@ manage-account = Manage your account
 sign-out = Sign out
 sign-out-question = Sign out?
 sign-out-lead = You will need your password the next time an app sends you here.
+sign-out-for = { $app } asks to sign you out
+sign-out-return = Afterwards you return to { $host }.
 sign-out-unasked = Did not ask for this? Close this page and you stay signed in.
 signed-out-title = Signed out
 signed-out = You are signed out
 signed-out-lead = An app that you used may keep its own session. On a shared computer, sign out there too, then close the browser.
+back-to = Back to { $app }
 
 ## What an app asks
 

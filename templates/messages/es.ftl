@@ -50,6 +50,7 @@ error-internal = Algo ha fallado aquí
 error-internal-advice = No es culpa suya. Si vuelve a ocurrir, comunique al operador la referencia que aparece abajo.
 error-request = La aplicación ha enviado una solicitud que no podemos aceptar
 error-request-advice = No se ha iniciado sesión ni se ha compartido nada. Vuelva a la aplicación; si vuelve a ocurrir, avise a sus responsables.
+error-logout-advice = Pidió cerrar su sesión y llevarle a una dirección que no ha registrado, así que no se ha hecho nada. Aún puede cerrar la sesión en la página de este servidor.
 error-reference = Si pide ayuda, mencione { $reference }
 
 for-developers = Para quienes desarrollan la aplicación
@@ -57,6 +58,7 @@ hint-client-id-missing = Envíe client_id con la solicitud de autorización.
 hint-client-unknown = Ningún cliente utilizable tiene este client_id. Compárelo con el que se registró.
 hint-redirect-uri-missing = Envíe redirect_uri: una de las registradas para el cliente.
 hint-redirect-uri-unregistered = redirect_uri debe ser igual a una registrada, carácter por carácter. Solo puede diferir el puerto de una dirección de bucle local (http://127.0.0.1, http://[::1], http://localhost).
+hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri debe ser igual a una registrada, carácter por carácter. Solo puede diferir el puerto de una dirección de bucle local.
 hint-parameter-repeated = Envíe cada parámetro una sola vez.
 hint-parameter-malformed = Envíe los parámetros en UTF-8 con codificación porcentual y sin NUL.
 hint-request = Compare la solicitud con la RFC 6749, sección 4.1.1.
@@ -72,10 +74,13 @@ manage-account = Gestionar su cuenta
 sign-out = Cerrar sesión
 sign-out-question = ¿Cerrar sesión?
 sign-out-lead = Necesitará su contraseña la próxima vez que una aplicación le traiga aquí.
+sign-out-for = { $app } pide cerrar su sesión
+sign-out-return = Después volverá a { $host }.
 sign-out-unasked = ¿No lo ha pedido usted? Cierre esta página y su sesión seguirá abierta.
 signed-out-title = Sesión cerrada
 signed-out = Ha cerrado la sesión
 signed-out-lead = Una aplicación que haya usado puede mantener su propia sesión. En un ordenador compartido, cierre la sesión también en ella y después cierre el navegador.
+back-to = Volver a { $app }
 
 ## What an app asks
 

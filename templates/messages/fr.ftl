@@ -50,6 +50,7 @@ error-internal = Une erreur s’est produite chez nous
 error-internal-advice = Vous n’y êtes pour rien. Si cela se reproduit, communiquez à l’exploitant la référence ci-dessous.
 error-request = L’application a envoyé une demande que nous ne pouvons pas accepter
 error-request-advice = Vous n’avez pas été connecté et rien n’a été transmis. Revenez à l’application ; si cela se reproduit, signalez-le à ceux qui la gèrent.
+error-logout-advice = Elle a demandé à vous déconnecter et à vous mener à une adresse qu’elle n’a pas enregistrée ; rien n’a donc été fait. Vous pouvez toujours vous déconnecter sur la page de ce serveur.
 error-reference = Si vous demandez de l’aide, indiquez { $reference }
 
 for-developers = Pour les développeurs de l’application
@@ -57,6 +58,7 @@ hint-client-id-missing = Envoyez client_id avec la demande d’autorisation.
 hint-client-unknown = Aucun client utilisable n’a ce client_id. Comparez-le avec celui qui a été enregistré.
 hint-redirect-uri-missing = Envoyez redirect_uri : l’une de celles enregistrées pour le client.
 hint-redirect-uri-unregistered = redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage (http://127.0.0.1, http://[::1], http://localhost) peut différer.
+hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage peut différer.
 hint-parameter-repeated = N’envoyez chaque paramètre qu’une fois.
 hint-parameter-malformed = Envoyez les paramètres en UTF-8 encodé en pourcentage, sans NUL.
 hint-request = Comparez la demande avec la RFC 6749, section 4.1.1.
@@ -72,10 +74,13 @@ manage-account = Gérer votre compte
 sign-out = Se déconnecter
 sign-out-question = Se déconnecter ?
 sign-out-lead = Votre mot de passe vous sera demandé la prochaine fois qu’une application vous enverra ici.
+sign-out-for = { $app } demande à vous déconnecter
+sign-out-return = Vous retournerez ensuite à { $host }.
 sign-out-unasked = Vous n’avez rien demandé ? Fermez cette page et vous resterez connecté.
 signed-out-title = Déconnecté
 signed-out = Vous êtes déconnecté
 signed-out-lead = Une application que vous avez utilisée peut garder sa propre session. Sur un ordinateur partagé, déconnectez-vous aussi de l’application, puis fermez le navigateur.
+back-to = Retour à { $app }
 
 ## What an app asks
 

@@ -42,6 +42,7 @@ error-internal = こちらで問題が発生しました
 error-internal-advice = お客様の操作が原因ではありません。繰り返される場合は、下の参照番号を運営者にお知らせください。
 error-request = アプリから受け付けられない要求が送られました
 error-request-advice = サインインは行われず、情報も共有されていません。アプリに戻ってください。繰り返される場合は、アプリの運営者にお知らせください。
+error-logout-advice = アプリは、サインアウトした後に未登録のアドレスへ移動するよう求めたため、何も行われませんでした。このサーバーのページからは引き続きサインアウトできます。
 error-reference = お問い合わせの際は { $reference } をお伝えください
 
 for-developers = アプリの開発者の方へ
@@ -49,6 +50,7 @@ hint-client-id-missing = 認可リクエストに client_id を付けて送信�
 hint-client-unknown = この client_id を持つ利用可能なクライアントはありません。登録したものと照らし合わせてください。
 hint-redirect-uri-missing = redirect_uri を送信してください。クライアントに登録済みのもののいずれかです。
 hint-redirect-uri-unregistered = redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレス (http://127.0.0.1、http://[::1]、http://localhost) のポートだけは異なってもかまいません。
+hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレスのポートだけは異なってもかまいません。
 hint-parameter-repeated = 各パラメーターは一度だけ送信してください。
 hint-parameter-malformed = パラメーターは、NUL を含まない UTF-8 をパーセントエンコードして送信してください。
 hint-request = RFC 6749 の 4.1.1 節と要求を照らし合わせてください。
@@ -64,10 +66,13 @@ manage-account = アカウントを管理
 sign-out = サインアウト
 sign-out-question = サインアウトしますか?
 sign-out-lead = 次にアプリからここに移動したときは、パスワードが必要になります。
+sign-out-for = { $app } がサインアウトを求めています
+sign-out-return = その後、{ $host } に戻ります。
 sign-out-unasked = 心当たりがない場合は、このページを閉じてください。サインインしたままになります。
 signed-out-title = サインアウト完了
 signed-out = サインアウトしました
 signed-out-lead = 利用したアプリには、まだサインインしたままの場合があります。共用のコンピューターでは、アプリからもサインアウトし、ブラウザーを閉じてください。
+back-to = { $app } に戻る
 
 ## What an app asks
 

@@ -23,6 +23,7 @@ mod metrics;
 mod oauth2_client;
 mod openidconnect_client;
 mod operations;
+mod outbound;
 mod query_budget;
 mod races;
 mod races_device;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::subject::SubjectOptions;
 use crate::cli::text;
 use crate::model::client::PkcePolicy;
 use crate::protocol::client_auth_method::ClientAuthMethod;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Signature of its ID tokens: RS256, PS256, ES256 or EdDSA [default: RS256]
     #[arg(long, value_name = "ALG", value_parser = |text: &str| text::wire(text, SigningAlg::ALL))]
     pub id_token_alg: Option<SigningAlg>,
+    /// Which `sub` it sees.
+    #[command(flatten)]
+    pub subject: SubjectOptions,
     /// A picture for the sign-in and consent pages: PNG, JPEG or WebP, at most 256 KiB and 1024 pixels a side
     #[arg(long, value_name = "FILE")]
     pub logo: Option<PathBuf>,

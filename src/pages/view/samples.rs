@@ -4,7 +4,7 @@ mod account;
 mod device;
 
 use super::{
-    Account, AccountChoice, App, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
+    Account, AccountChoice, App, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
     LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
 };
 use crate::pages::text::Language;
@@ -330,18 +330,36 @@ impl SignOut {
             action: "/sign-out".to_owned(),
             csrf: CSRF.to_owned(),
             account,
+            app: None,
+            fields: Vec::new(),
         };
-        accounts().into_iter().map(sample).collect()
+        let mut samples: Vec<_> = accounts().into_iter().map(sample).collect();
+        samples.extend([app(), plain_app()].into_iter().chain(hostile_apps()).map(|app| Self {
+            app: Some(app),
+            fields: vec![("state".to_owned(), MARKUP.to_owned())],
+            ..sample(ada())
+        }));
+        samples
     }
 }
 
 impl SignedOut {
-    /// The one there is, and a server with a hostile name.
+    /// With and without an app to return to, and a server with a hostile name.
     pub fn samples() -> Vec<Self> {
+        let back = |name: &str| {
+            Some(Back {
+                name: name.to_owned(),
+                href: "https://photos.example.com/bye?a=1&b=2".to_owned(),
+            })
+        };
+        let sample = |back| Self { frame: frame(), back };
         vec![
-            Self { frame: frame() },
+            sample(None),
+            sample(back("Photo Garden")),
+            sample(back(MARKUP)),
             Self {
                 frame: hostile_frame(MARKUP),
+                back: None,
             },
         ]
     }
