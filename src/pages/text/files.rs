@@ -6,6 +6,9 @@ use std::path::Path;
 /// What looks like a key in the code and is none.
 const NO_KEYS: &[&str] = &[
     "unknown-session",
+    "node-fetch",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
     "portcullis-language",
     "given-name",
     "additional-name",
@@ -156,6 +159,8 @@ fn every_text_is_used_and_every_used_text_exists() {
 fn templates_have_no_words_of_their_own() {
     let mut findings = Vec::new();
     for (path, text) in templates() {
+        // The name of a class.
+        let text = text.replace("{% block width %} broad{% endblock %}", "");
         let text = without(&without(&text, "{{", "}}"), "{%", "%}");
         for tag in text.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
             for attribute in ["aria-label", "title", "alt", "aria-description", "aria-roledescription"] {
