@@ -9,7 +9,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{device_code, discovery, health, introspect, jwks, revoke, token, userinfo};
+use crate::config::RegistrationMode;
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, register, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
 use crate::pages::error;
 use crate::pages::{
@@ -31,7 +32,8 @@ pub fn router(app: &App) -> Router {
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
-    let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
+    let machines = limited(app, machines.merge(registration(app)))
+        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
     // Other sites send people here by form as well, so these stand outside the cross-site check.
     let open_to_clients = Router::new()
@@ -89,6 +91,16 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new()
         .route(paths::METRICS, get(crate::endpoints::metrics::get))
         .with_state(app.clone())
+}
+
+/// Clients that register themselves. Those that have done so look after it whether or not others still may.
+fn registration(app: &App) -> Router<App> {
+    let one = get(register::get).put(register::put).delete(register::delete);
+    let routes = Router::new().route(paths::REGISTRATION, one);
+    match app.config().registration.mode {
+        RegistrationMode::Off => routes,
+        RegistrationMode::Token | RegistrationMode::Open => routes.route(paths::REGISTER, post(register::post)),
+    }
 }
 
 /// What people see and change about themselves.

@@ -104,7 +104,7 @@ fn line(cx: &PageCx, app: &AppOfUser, apis: &[Api]) -> AppLine {
                 .has_logo
                 .then(|| cx.href(&paths::fill(paths::CLIENT_LOGO, client_id))),
         },
-        permissions: permissions(apis, &app.scope),
+        permissions: permissions(apis, &app.scope, &app.claims),
         since: when(app.since, cx.now),
         last_used: app.last_used_at.map(|at| when(at, cx.now)),
         href: cx.href(&paths::fill(paths::ACCOUNT_APP, client_id)),

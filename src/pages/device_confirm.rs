@@ -21,6 +21,7 @@ use crate::http::{paths, respond};
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::caller::same_network;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{DeviceAnswer, SignedIn};
 
 /// The question.
@@ -126,7 +127,7 @@ fn show(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Response {
         switch_href: cx.href(&path(paths::DEVICE_LOGIN, visited.visit.id)),
         user_code: visited.user_code.hyphenated(),
         origin: origin(cx, visiting),
-        permissions: permissions(&visiting.catalog.apis, &visited.device.scope),
+        permissions: permissions(&visiting.catalog.apis, &visited.device.scope, &ClaimSet::default()),
     };
     cx.page(StatusCode::OK, &page)
 }

@@ -65,7 +65,7 @@ fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
         csrf: cx.browser.form_token(&cx.app, Form::Consent(waiting.interaction.id)),
         app: waiting.app_view(cx),
         account: flow::account_view(&signed_in.user),
-        permissions: permissions(&waiting.found.catalog.apis, &request.scope),
+        permissions: permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all()),
         remembered: remembers_consent(&waiting.client, request),
         switch_href: cx.href(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id)),
     };

@@ -111,6 +111,22 @@ scope-address = See your postal address
 scope-phone = See your phone number
 scope-offline-access = Stay connected while you are away, until you withdraw it
 scope-undescribed = Use “{ $scope }”
+see-name = See your full name
+see-given-name = See your given name
+see-middle-name = See your middle name
+see-family-name = See your family name
+see-nickname = See your nickname
+see-preferred-username = See the name that you use in apps
+see-gender = See your gender
+see-birthdate = See your date of birth
+see-picture = See your picture
+see-profile = See the address of your profile page
+see-website = See the address of your website
+see-locale = See your language
+see-zoneinfo = See your time zone
+see-updated-at = See when your profile was last changed
+see-email-verified = See whether your e-mail address is confirmed
+see-phone-number-verified = See whether your phone number is confirmed
 
 ## Devices without a keyboard
 

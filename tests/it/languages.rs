@@ -9,7 +9,10 @@ const LANGUAGES: [&str; 5] = ["de", "en", "es", "fr", "ja"];
 #[track_caller]
 fn assert_in(page: &Page, tag: &str, words: &str) {
     let text = page.response.text();
-    assert!(text.contains(&format!("<html lang=\"{tag}\" dir=\"ltr\">")), "{tag}: {text}");
+    assert!(
+        text.contains(&format!("<html lang=\"{tag}\" dir=\"ltr\">")),
+        "{tag}: {text}"
+    );
     assert!(text.contains(words), "{words} in {text}");
     assert_eq!(page.response.header("content-language"), tag);
     assert!(page.response.header("vary").contains("accept-language"));
@@ -123,7 +126,11 @@ async fn pages_are_in_a_language_of_the_browser() {
     assert!(foreign.text().contains("Dieses Formular ist veraltet"));
     // There `ui_locales` counts as well, before anything is known of the client.
     let unknown = "/authorize?client_id=nobody&ui_locales=es%20de";
-    assert_in(&open(&mut browser, unknown, "de").await, "es", "La aplicación ha enviado una solicitud");
+    assert_in(
+        &open(&mut browser, unknown, "de").await,
+        "es",
+        "La aplicación ha enviado una solicitud",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,14 +157,22 @@ async fn a_link_chooses_one_of_our_languages_and_nothing_else() {
     let posted = server.post_form("/login?lang=de", &[("username", "alice")]).await;
     assert!(!posted.status.is_redirection());
     for cookie in ["tlh.1", "de", "de.x", "\"><svg>.1"] {
-        let page = server.get("/login").cookie(&format!("__Host-portcullis-language={cookie}")).await;
+        let page = server
+            .get("/login")
+            .cookie(&format!("__Host-portcullis-language={cookie}"))
+            .await;
         assert_eq!(page.header("content-language"), "en", "{cookie}");
     }
     // The links lead to the same page with all that it was asked for, and nowhere else.
     let page = Browser::new(&server).open("/device?user_code=WDJB-MJHT").await.page();
     let expected = LANGUAGES.map(|tag| format!("/device?user_code=WDJB-MJHT&lang={tag}"));
     assert_eq!(links(&page), expected);
-    let tenant = TestServer::at(crate::support::TestDb::sqlite().await, "https://id.example/tenant", |_| {}).await;
+    let tenant = TestServer::at(
+        crate::support::TestDb::sqlite().await,
+        "https://id.example/tenant",
+        |_| {},
+    )
+    .await;
     let chosen = tenant.get("/tenant/login?lang=de").await.expect(303);
     assert_eq!(chosen.location(), "/tenant/login");
 }
