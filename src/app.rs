@@ -10,7 +10,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{BadAuthorities, GuardedFetch};
+use crate::outbound::{Attempts, BadAuthorities, GuardedFetch};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -47,6 +47,7 @@ struct Inner {
     audit: AuditLog,
     metrics: Metrics,
     fetch: GuardedFetch,
+    logo_attempts: Attempts,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -74,6 +75,7 @@ impl App {
             throttle_key,
             metrics,
             fetch,
+            logo_attempts: Attempts::default(),
             quotas,
             proven_secrets: ProvenSecrets::new(),
             ring,
@@ -138,6 +140,11 @@ impl App {
     /// What fetches from addresses that clients name.
     pub fn fetch(&self) -> &GuardedFetch {
         &self.0.fetch
+    }
+
+    /// Which pictures of clients this node fetches, or failed to fetch a short while ago.
+    pub fn logo_attempts(&self) -> &Attempts {
+        &self.0.logo_attempts
     }
 
     /// Chosen client secrets that were proven to this process.

@@ -5,6 +5,7 @@
 //! is fetched by [`GuardedFetch`] alone.
 
 mod addresses;
+mod attempts;
 mod authorities;
 mod guarded;
 mod leave;
@@ -18,7 +19,8 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
-pub use self::authorities::BadAuthorities;
+pub use self::attempts::{Attempt, Attempts};
+pub use self::authorities::{BadAuthorities, count_authorities};
 pub use self::guarded::{Document, GuardedFetch, MAX_LOGO_BYTES};
 pub use self::purpose::Purpose;
 pub use self::resolver::{LookingUp, Lookup};

@@ -78,10 +78,12 @@ impl Rules {
 }
 
 /// Absolute, https, without a user, and written so that no two parsers disagree about its host: what a URL parser silently
-/// repairs (blanks, backslashes) is refused, and so is a trailing dot, which makes two names of one host.
+/// repairs (blanks, backslashes, slashes too few or too many) is refused, and so is a trailing dot, which makes two names of
+/// one host.
 fn parse(text: &str) -> Option<Url> {
     let repaired = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
-    if text.len() > MAX_LENGTH || text.contains(repaired) {
+    let (_, host) = text.split_once("://")?;
+    if text.len() > MAX_LENGTH || text.contains(repaired) || host.starts_with('/') {
         return None;
     }
     let url = Url::parse(text).ok()?;
@@ -169,6 +171,9 @@ mod tests {
             "https:",
             "https://",
             "https:///",
+            "https:///client.test/",
+            "https:client.test/",
+            "https:/client.test/",
             "//client.test/x",
             "/x",
             "",

@@ -19,6 +19,7 @@ mod audit;
 mod audit_command;
 mod conformance_shape;
 mod examples;
+mod logos;
 mod metrics;
 mod oauth2_client;
 mod openidconnect_client;
