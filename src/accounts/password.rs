@@ -143,6 +143,7 @@ mod tests {
             password: None,
             claims: StandardClaims::default(),
             is_admin: false,
+            pairwise_salt: crate::model::user::PairwiseSalt([0; 32]),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             disabled_at: None,

@@ -5,6 +5,7 @@ mod metadata;
 mod options;
 mod secret;
 mod show;
+mod subject;
 mod update;
 
 use std::path::PathBuf;
@@ -99,7 +100,8 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
 
 async fn create(cx: &Cx, args: &CreateArgs) -> anyhow::Result<()> {
     let client_id = metadata::client_id(args.id.as_deref())?;
-    let metadata = metadata::new(&args.name, args.public, &args.options)?;
+    let mut metadata = metadata::new(&args.name, args.public, &args.options)?;
+    subject::settle(cx, None, &mut metadata, &args.options.subject).await?;
     metadata::check_resource_servers(cx, &metadata).await?;
     let logo = args.options.logo.as_deref().map(logo::read).transpose()?;
     let now = cx.now();

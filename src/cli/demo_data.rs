@@ -16,7 +16,7 @@ use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::crypto::random;
 use crate::model::api::{AccessTokenFormat, Api, ApiId, ApiScope, ApiSettings};
 use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
-use crate::model::user::{PasswordHash, User, UserId, Username};
+use crate::model::user::{PairwiseSalt, PasswordHash, User, UserId, Username};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::ids::ClientId;
@@ -173,6 +173,7 @@ async fn ensure_user(app: &App, secrets: &Secrets, fresh: bool) -> anyhow::Resul
         password: Some(hash),
         claims: claims(),
         is_admin: false,
+        pairwise_salt: PairwiseSalt(random::bytes()),
         created_at: now,
         updated_at: now,
         disabled_at: None,

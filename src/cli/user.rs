@@ -14,7 +14,7 @@ use super::output;
 use super::trail::changed;
 use crate::crypto::random;
 use crate::model::audit_event::AuditKind;
-use crate::model::user::{User, UserId, Username};
+use crate::model::user::{PairwiseSalt, User, UserId, Username};
 use crate::protocol::standard_claims::StandardClaims;
 use crate::store::UserWrite;
 
@@ -110,6 +110,7 @@ async fn create(
         password: Some(password.hash),
         claims,
         is_admin,
+        pairwise_salt: PairwiseSalt(random::bytes()),
         created_at: now,
         updated_at: now,
         disabled_at: None,
@@ -320,6 +321,7 @@ mod tests {
                 ..StandardClaims::default()
             },
             is_admin: false,
+            pairwise_salt: PairwiseSalt(random::bytes()),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             disabled_at: None,

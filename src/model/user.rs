@@ -7,14 +7,14 @@ use crate::protocol::standard_claims::StandardClaims;
 use crate::time::Timestamp;
 
 row_id! {
-    /// Key of a [`User`], and its `sub`: never given to anyone else, even after deletion.
+    /// Key of a [`User`], and its public `sub`: never given to anyone else, even after deletion.
     UserId
 }
 
 /// A user.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Key and subject.
+    /// Key and public subject.
     pub id: UserId,
     /// What they type, in its one canonical form.
     pub username: Username,
@@ -24,6 +24,8 @@ pub struct User {
     pub claims: StandardClaims,
     /// May administer this server.
     pub is_admin: bool,
+    /// What the pairwise subjects of this person are made with.
+    pub pairwise_salt: PairwiseSalt,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When its claims last changed (`updated_at`).
@@ -51,6 +53,17 @@ pub struct PasswordHash(pub String);
 impl std::fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PasswordHash(…)")
+    }
+}
+
+/// 32 random bytes of one person, without which their pairwise subjects can be neither computed nor told to be theirs (OpenID
+/// Connect Core §8.1). Drawn once: with another one every client of a sector would meet a stranger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PairwiseSalt(pub [u8; 32]);
+
+impl std::fmt::Debug for PairwiseSalt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PairwiseSalt(…)")
     }
 }
 

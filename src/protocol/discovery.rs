@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::client_auth_method::ClientAuthMethod;
+use super::display::Display;
 use super::grant_type::GrantType;
 use super::pkce::CodeChallengeMethod;
 use super::prompt::PromptValue;
@@ -11,6 +12,7 @@ use super::response_mode::ResponseMode;
 use super::response_type::ResponseType;
 use super::signing_alg::SigningAlg;
 use super::standard_claims::SCOPE_CLAIMS;
+use super::subject_type::SubjectType;
 
 /// The URLs that metadata names.
 #[derive(Clone, Debug)]
@@ -27,8 +29,12 @@ pub struct Endpoints {
     pub revocation: String,
     /// RFC 7662.
     pub introspection: String,
+    /// RFC 7591; `None`: nobody registers a client over HTTP.
+    pub registration: Option<String>,
     /// RFC 7517.
     pub jwks: String,
+    /// OpenID Connect RP-Initiated Logout §2.
+    pub end_session: String,
 }
 
 /// The metadata document.
@@ -46,18 +52,23 @@ pub struct Metadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub jwks_uri: String,
+    pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
     pub grant_types_supported: &'static [GrantType],
-    pub subject_types_supported: &'static [&'static str],
+    pub subject_types_supported: &'static [SubjectType],
     pub id_token_signing_alg_values_supported: &'static [SigningAlg],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
+    pub display_values_supported: &'static [Display],
     pub acr_values_supported: &'static [&'static str],
+    pub ui_locales_supported: Vec<&'static str>,
     pub claim_types_supported: &'static [&'static str],
     pub claims_supported: Vec<&'static str>,
     pub claims_parameter_supported: bool,
@@ -87,8 +98,9 @@ const TOKEN_CLAIMS: &[&str] = &[
 ];
 
 impl Metadata {
-    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of.
-    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>) -> Self {
+    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of, `ui_locales` the languages
+    /// of its pages.
+    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>, ui_locales: Vec<&'static str>) -> Self {
         let scoped = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied());
         Self {
             issuer,
@@ -99,18 +111,22 @@ impl Metadata {
             revocation_endpoint: endpoints.revocation,
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
+            end_session_endpoint: endpoints.end_session,
+            registration_endpoint: endpoints.registration,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
             grant_types_supported: GrantType::ALL,
-            subject_types_supported: &["public"],
+            subject_types_supported: SubjectType::ALL,
             id_token_signing_alg_values_supported: SigningAlg::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
+            display_values_supported: Display::ALL,
             acr_values_supported: ACR_VALUES,
+            ui_locales_supported: ui_locales,
             claim_types_supported: &["normal"],
             claims_supported: TOKEN_CLAIMS
                 .iter()
@@ -118,7 +134,7 @@ impl Metadata {
                 .chain(scoped)
                 .chain(["updated_at"])
                 .collect(),
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,

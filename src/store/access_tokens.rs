@@ -116,7 +116,7 @@ impl Store {
         row.map(|row| {
             Ok(TokenStanding {
                 grant: row.grant.try_into()?,
-                user: row.user.into(),
+                user: row.user.try_into()?,
                 revoked: row.revoked,
                 client_enabled: row.client_enabled,
             })

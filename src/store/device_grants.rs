@@ -438,7 +438,7 @@ impl TryFrom<LoadedRow> for LoadedDeviceGrant {
         let approval = row.approval.map(|row| {
             Ok::<_, StoreError>(DeviceApproval {
                 grant: row.grant.try_into()?,
-                user: row.user.into(),
+                user: row.user.try_into()?,
                 session_live: row.session_live,
             })
         });

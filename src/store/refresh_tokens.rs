@@ -198,7 +198,7 @@ impl TryFrom<RefreshTokenRow> for LoadedRefreshToken {
                 state,
             },
             grant,
-            user: row.user.into(),
+            user: row.user.try_into()?,
         })
     }
 }

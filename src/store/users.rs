@@ -12,8 +12,8 @@ use crate::protocol::standard_claims::StandardClaims;
 use crate::time::Timestamp;
 
 statements! {
-    INSERT_USER = "INSERT INTO users (id, username, password_hash, claims, is_admin, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)";
+    INSERT_USER = "INSERT INTO users (id, username, password_hash, claims, is_admin, pairwise_salt, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
     FIND_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
     FIND_USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
     LIST_USERS = concat!("SELECT ", user_columns!(), " FROM users u ORDER BY u.username");
@@ -81,6 +81,7 @@ impl Store {
                 .bind(user.password.as_ref().map(|hash| hash.0.as_str()))
                 .bind(Json(&user.claims))
                 .bind(user.is_admin)
+                .bind(user.pairwise_salt.0.as_slice())
                 .bind(user.created_at.0)
                 .execute(db)
                 .await?;
@@ -100,7 +101,7 @@ impl Store {
                 .fetch_optional(db)
                 .await?
         })?;
-        Ok(row.map(User::from))
+        row.map(User::try_from).transpose()
     }
 
     /// The user with this name.
@@ -111,7 +112,7 @@ impl Store {
                 .fetch_optional(db)
                 .await?
         })?;
-        Ok(row.map(User::from))
+        row.map(User::try_from).transpose()
     }
 
     /// All users, by name.
@@ -119,7 +120,7 @@ impl Store {
         let rows: Vec<UserRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&LIST_USERS)).fetch_all(db).await?
         })?;
-        Ok(rows.into_iter().map(User::from).collect())
+        rows.into_iter().map(User::try_from).collect()
     }
 
     /// Sets a new password, and ends every session and grant of the user: whoever knew the old one is out.

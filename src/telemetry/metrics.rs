@@ -178,7 +178,7 @@ impl Metrics {
     /// Fetches for this purpose will be counted: from zero, so that the first is seen to come.
     pub fn fetches_for(&self, purpose: &'static str) {
         let Some(inner) = &self.0 else { return };
-        inner.fetches(purpose, "ok");
+        drop(inner.fetches(purpose, "ok"));
     }
 
     /// Something was fetched for a client, or was not; how it ended.

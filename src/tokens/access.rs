@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::audience::Target;
+use super::subject;
 use crate::crypto::jwt::{self, SignError};
 use crate::crypto::keys::Signer;
 use crate::crypto::opaque::{Kind, OpaqueToken};
@@ -93,14 +94,14 @@ pub struct Mint<'a> {
 impl Mint<'_> {
     /// Makes a JWT.
     pub fn jwt(&self, signer: &Signer, jti: &str) -> Result<String, SignError> {
-        let subject = self.subject_id();
+        let sub = self.subject_id();
         let (grant, authentication) = match self.subject {
             Subject::User { grant, .. } => (Some(grant), Some(&grant.authentication)),
             Subject::Client => (None, None),
         };
         let claims = Claims {
             iss: self.issuer,
-            sub: &subject,
+            sub: &sub,
             aud: Audience::of(&self.target.audience),
             exp: self.expires_at.0,
             iat: self.now.0,
@@ -141,7 +142,7 @@ impl Mint<'_> {
 
     fn subject_id(&self) -> String {
         match self.subject {
-            Subject::User { user, .. } => user.id.to_string(),
+            Subject::User { user, .. } => subject::of(self.client, user),
             Subject::Client => self.client.client_id.to_string(),
         }
     }

@@ -7,6 +7,7 @@
 use serde::{Serialize, Serializer};
 
 use super::access::Audience;
+use super::subject;
 use super::verify::{self, GenuineAccessToken, Handle};
 use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
@@ -109,7 +110,7 @@ fn refresh_token(app: &App, asking: &Asking<'_>, loaded: LoadedRefreshToken) -> 
         token_type: None,
         exp: expires_at,
         iat: token.created_at,
-        sub: grant.user_id.to_string(),
+        sub: subject::of(asking.client, &loaded.user),
         aud: Vec::new(),
         iss: app.issuer().to_owned(),
         jti: None,

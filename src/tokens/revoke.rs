@@ -6,7 +6,7 @@ use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::caller::Caller;
 use crate::model::client::Client;
-use crate::model::grant::EndReason;
+use crate::model::grant::{EndReason, GrantId};
 use crate::model::user::UserId;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::store::Catalog;
@@ -47,11 +47,22 @@ pub async fn revoke(
         Handle::Opaque(digest) => app.store().delete_access_token(&digest).await?,
         Handle::Jwt(jti) => app.store().revoke_jwt(&jti, found.expires_at).await?,
     }
-    let subject = found.subject.parse().map(UserId);
-    let event = match (found.grant_id, subject) {
-        (Some(grant), Ok(subject)) => revoked.grant(grant).subject(subject),
-        _ => revoked,
+    let event = match found.grant_id {
+        Some(grant) => match person(app, grant, &found.subject).await? {
+            Some(person) => revoked.grant(grant).subject(person),
+            None => revoked.grant(grant),
+        },
+        None => revoked,
     };
     app.audit().record(event.detail("token", "access_token"));
     Ok(())
+}
+
+/// Whose token it was: a pairwise subject does not say, so the grant is asked.
+async fn person(app: &App, grant: GrantId, subject: &str) -> Result<Option<UserId>, OAuthError> {
+    if let Ok(public) = subject.parse() {
+        return Ok(Some(UserId(public)));
+    }
+    let standing = app.store().token_standing(grant, None).await?;
+    Ok(standing.map(|standing| standing.user.id))
 }

@@ -14,7 +14,15 @@ const TIERS: &[&[&str]] = &[
     &["store"],
     &["app"],
     &["limits", "logos"],
-    &["client_auth", "tokens", "grants", "authorize", "accounts"],
+    &[
+        "client_auth",
+        "tokens",
+        "grants",
+        "authorize",
+        "accounts",
+        "logout",
+        "registration",
+    ],
     &["http", "endpoints", "pages"],
     &["router", "jobs", "playground", "cli", "manual"],
     &["main", "lib"],
@@ -36,8 +44,10 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "tokens",
         "an id_token_hint is one of our tokens, and resources become audiences",
     ),
+    ("logout", "tokens", "an id_token_hint is one of our tokens"),
     ("endpoints", "http", "extractors and responders"),
     ("pages", "http", "extractors, sessions and responders"),
+    ("endpoints", "pages", "the metadata names the languages of the pages"),
     ("cli", "router", "serve is what puts the edges together"),
     ("cli", "jobs", "serve runs them, and `key rotate` is one"),
     ("cli", "playground", "demo serves it"),
@@ -123,7 +133,7 @@ const CLOCKS: &[(&str, &[&str])] = &[
 /// What reaches another machine, and where it may be named: an address that a client named goes through the one guard, and
 /// the client without a guard is for the edges, which act on their operator's word.
 const REACH: &[(&str, &[&str])] = &[
-    ("GuardedFetch::new", &["app.rs"]),
+    ("GuardedFetch::new", &["app.rs", "cli/"]),
     ("GuardedFetch::resolving", &["outbound/"]),
     ("Outbound::new", &["cli/", "playground/"]),
     ("lookup_host", &["outbound/resolver.rs"]),
@@ -325,6 +335,25 @@ fn every_declared_statement_is_prepared_by_a_test() {
         .map(|file| file.path.clone())
         .collect();
     assert_none(&findings, "not in `all_statements`");
+}
+
+/// A pairwise client must never meet the public subject of a person, so nothing else makes a `sub` of a user's key.
+#[test]
+fn subjects_are_made_in_one_place() {
+    const SUBJECTS: &[(&str, usize, &str)] = &[
+        ("tokens/subject.rs", 1, "the public subject"),
+        ("cli/user.rs", 1, "operators see keys"),
+    ];
+    let mut findings = Vec::new();
+    for file in files() {
+        let spelled = ["user.id.to_string()", "user_id.to_string()", "UserId::to_string"];
+        let found: usize = spelled.iter().map(|name| file.lines_with(name).count()).sum();
+        let allowed = SUBJECTS.iter().find(|(path, ..)| *path == file.path);
+        if found != allowed.map_or(0, |(_, count, _)| *count) {
+            findings.push(format!("{}: {found} times", file.path));
+        }
+    }
+    assert_none(&findings, "`sub` comes from `tokens::subject`");
 }
 
 #[test]

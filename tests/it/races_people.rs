@@ -94,6 +94,7 @@ both_stores! {
                     password: None,
                     claims: Default::default(),
                     is_admin: false,
+                    pairwise_salt: portcullis::model::user::PairwiseSalt([0; 32]),
                     created_at: now,
                     updated_at: now,
                     disabled_at: None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::subject::SubjectOptions;
 use crate::cli::text;
 use crate::model::client::PkcePolicy;
 use crate::protocol::client_auth_method::ClientAuthMethod;
@@ -31,7 +32,8 @@ pub struct Options {
     /// It is the resource server of this API, by its audience, and may look up the tokens for it; may be repeated
     #[arg(long, value_name = "AUDIENCE")]
     pub resource_server_for: Vec<String>,
-    /// required, or optional for a confidential client that cannot do PKCE [default: required]
+    /// required, or optional for a confidential client that cannot do PKCE: a code injected into it is then found out only if it
+    /// sends a nonce and compares it [default: required]
     #[arg(long, value_name = "WHEN", value_parser = parse_pkce)]
     pub pkce: Option<PkcePolicy>,
     /// Your own application: people are not asked for consent
@@ -43,6 +45,9 @@ pub struct Options {
     /// Signature of its ID tokens: RS256, PS256, ES256 or EdDSA [default: RS256]
     #[arg(long, value_name = "ALG", value_parser = |text: &str| text::wire(text, SigningAlg::ALL))]
     pub id_token_alg: Option<SigningAlg>,
+    /// Which `sub` it sees.
+    #[command(flatten)]
+    pub subject: SubjectOptions,
     /// A picture for the sign-in and consent pages: PNG, JPEG or WebP, at most 256 KiB and 1024 pixels a side
     #[arg(long, value_name = "FILE")]
     pub logo: Option<PathBuf>,

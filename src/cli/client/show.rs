@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::cx::Cx;
 use crate::cli::output;
 use crate::crypto::opaque::OpaqueToken;
-use crate::model::client::{Client, ConsentPolicy, PkcePolicy};
+use crate::model::client::{Client, ConsentPolicy, PkcePolicy, SubjectPolicy};
 use crate::protocol::scope::OPENID_SCOPES;
 use crate::store::SecretRotation;
 use crate::time::Timestamp;
@@ -127,6 +127,10 @@ fn card(client: &Client, now: Timestamp) -> String {
         "not repeated at the token endpoint"
     };
     let logo = if client.has_logo { "yes" } else { "" };
+    let subject = match &metadata.subject {
+        SubjectPolicy::Public => "public".to_owned(),
+        SubjectPolicy::Pairwise { sector, .. } => format!("pairwise, sector {sector}"),
+    };
     rows.extend([
         ("scope", metadata.scope.to_string()),
         (
@@ -137,6 +141,7 @@ fn card(client: &Client, now: Timestamp) -> String {
         ("PKCE", pkce.to_owned()),
         ("consent", consent.to_owned()),
         ("redirect_uri", repeats.to_owned()),
+        ("subject", subject),
         ("ID token alg", metadata.id_token_alg.to_string()),
         ("logo", logo.to_owned()),
     ]);

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use clap::Args;
 
 use super::options::Options;
-use super::{find, logo, metadata, settle, show};
+use super::{find, logo, metadata, settle, show, subject};
 use crate::cli::cx::Cx;
 use crate::cli::trail;
 use crate::model::audit_event::AuditKind;
@@ -50,7 +50,8 @@ pub struct UpdateArgs {
 /// Runs the command.
 pub async fn run(cx: &Cx, args: &UpdateArgs) -> anyhow::Result<()> {
     let client = find(cx, &args.id).await?;
-    let changed = args.changed(&client)?;
+    let mut changed = args.changed(&client)?;
+    subject::settle(cx, Some(&client.metadata), &mut changed, &args.options.subject).await?;
     if changed.resource_server_for != client.metadata.resource_server_for {
         metadata::check_resource_servers(cx, &changed).await?;
     }
@@ -112,12 +113,14 @@ impl UpdateArgs {
 
 /// What a change of kind means for the secrets.
 fn advice(before: &Client, after: &Client) -> String {
-    match (before.is_public(), after.is_public()) {
+    let people = subject::advice(&before.metadata, &after.metadata);
+    let secrets = match (before.is_public(), after.is_public()) {
         (false, true) => "It is public now: its secrets are deleted.\n".to_owned(),
         (true, false) => format!(
             "It is confidential now and has no secret yet; make one with: portcullis client rotate-secret {}\n",
             after.client_id
         ),
         _ => String::new(),
-    }
+    };
+    format!("{people}{secrets}")
 }

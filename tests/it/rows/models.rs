@@ -3,7 +3,8 @@
 use portcullis::model::browser_session::BrowserSessionId;
 use portcullis::model::client::{Client, ClientMetadata};
 use portcullis::model::grant::{Authentication, Grant, GrantId};
-use portcullis::model::user::{User, UserId, Username};
+use portcullis::model::user::{PairwiseSalt, User, UserId, Username};
+use portcullis::protocol::claims_request::RequestedClaims;
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::protocol::grant_type::GrantType;
 use portcullis::protocol::ids::ClientId;
@@ -48,6 +49,7 @@ pub fn user() -> User {
         password: None,
         claims: StandardClaims::default(),
         is_admin: false,
+        pairwise_salt: PairwiseSalt([7; 32]),
         created_at: NOW,
         updated_at: NOW,
         disabled_at: None,
@@ -63,6 +65,7 @@ pub fn grant() -> Grant {
         session_id: BrowserSessionId(Uuid::from_u128(3)),
         scope: scope("openid offline_access"),
         resources: Vec::new(),
+        claims: RequestedClaims::default(),
         authentication: Authentication {
             auth_time: NOW,
             acr: "1".to_owned(),

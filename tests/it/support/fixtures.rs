@@ -7,7 +7,7 @@ use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::crypto::random;
 use portcullis::model::api::{AccessTokenFormat, Api, ApiId, ApiScope, ApiSettings};
 use portcullis::model::client::{Client, ClientMetadata, ClientSecret, ConsentPolicy, SecretVerifier};
-use portcullis::model::user::{PasswordHash, User, UserId, Username};
+use portcullis::model::user::{PairwiseSalt, PasswordHash, User, UserId, Username};
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::protocol::grant_type::GrantType;
 use portcullis::protocol::ids::ClientId;
@@ -181,6 +181,7 @@ impl TestServer {
                 ..StandardClaims::default()
             },
             is_admin: false,
+            pairwise_salt: PairwiseSalt(random::bytes()),
             created_at: now,
             updated_at: now,
             disabled_at: None,
