@@ -288,11 +288,10 @@ impl Waiting {
     /// The app as pages show it.
     pub fn app_view(&self, cx: &PageCx) -> AppView {
         let redirect_uri = &self.interaction.request.redirect_uri;
-        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
         AppView {
             name: super::about::name(&self.client.metadata, cx.language()),
             host: (!redirect_uri.proves_no_identity()).then(|| redirect_uri.display_host()),
-            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            logo_href: cx.logo_href(&self.client),
         }
     }
 }
