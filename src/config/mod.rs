@@ -24,6 +24,7 @@ mod optional;
 mod outbound;
 mod passwords;
 mod rate;
+mod registration;
 mod secret;
 mod server;
 mod sessions;
@@ -53,6 +54,10 @@ pub use self::{
     outbound::OutboundConfig,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
+    registration::{
+        HostPattern, InvalidPattern, InvalidStatementIssuer, RegistrationConfig, RegistrationMode, RegistrationPkce,
+        StatementIssuer,
+    },
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -86,6 +91,8 @@ pub struct Config {
     pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
+    /// Clients that register themselves.
+    pub registration: RegistrationConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
     /// Logging.
@@ -151,6 +158,7 @@ impl Config {
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
+        self.registration.check(&mut report);
         self.outbound.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
@@ -170,6 +178,7 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
             log,
             metrics,
@@ -188,6 +197,7 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
             log,
             metrics,
@@ -212,6 +222,7 @@ struct Settings {
     passwords: PasswordsConfig,
     account: AccountConfig,
     limits: LimitsConfig,
+    registration: RegistrationConfig,
     outbound: OutboundConfig,
     log: LogConfig,
     metrics: MetricsConfig,

@@ -370,14 +370,14 @@ both_stores! {
         }
     }
 
-    /// `name` is asked for and not given: the suite warns, and metadata says so.
     async fn oidcc_claims_essential(db: TestDb) {
         let suite = Suite::new(db).await;
         let asked = json!({"userinfo": {"name": {"essential": true}}}).to_string();
-        let (_, id_token) = suite.flow(&mut suite.browser(), &suite.request("openid").set("claims", &asked)).await;
+        let (tokens, id_token) = suite.flow(&mut suite.browser(), &suite.request("openid").set("claims", &asked)).await;
         assert_eq!(id_token.get("name"), None);
+        assert_eq!(suite.server.userinfo(&tokens.access).await.json()["name"], "Alice Example");
         let metadata = suite.server.get("/.well-known/openid-configuration").await.expect(200).json();
-        assert_eq!(metadata["claims_parameter_supported"], false);
+        assert_eq!(metadata["claims_parameter_supported"], true);
     }
 
     async fn oidcc_refresh_token(db: TestDb) {
