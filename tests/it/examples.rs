@@ -170,7 +170,13 @@ fn the_conformance_settings_are_settings() {
     let mut command = portcullis(&["config", "show", "--config", config.to_str().unwrap()]);
     command.current_dir(folder.path());
     let shown = run(command).stdout;
-    for line in ["issuer = \"https://op.internal:8443\"", "tls_certificate = \"op.crt\""] {
+    for line in [
+        "issuer = \"https://op.internal:8443\"",
+        "tls_certificate = \"op.crt\"",
+        "mode = \"open\"",
+        "pkce = \"optional\"",
+        "\"localhost.emobix.co.uk\"",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
 }
