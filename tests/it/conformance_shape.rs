@@ -429,7 +429,8 @@ both_stores! {
         let server = TestServer::new(db).await;
         let client = server.add_client(ClientSpec::web("web")).await;
         let tokens = server.code_flow(&client, "openid offline_access").await;
-        let answer = server.revoke(&client, tokens.refresh()).await.expect(200);
+        let answer = server.revoke(&client, tokens.refresh()).await;
+        let answer = answer.expect(200);
         assert_eq!((answer.text(), answer.headers.get("content-type")), ("", None));
     }
 }
