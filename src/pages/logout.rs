@@ -6,6 +6,7 @@ use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 
+use super::about;
 use super::cx::{PageCx, html};
 use super::error::PageError;
 use super::flow::account_view;
@@ -17,6 +18,7 @@ use crate::http::{csp, paths, respond};
 use crate::limits::requests::permit_address;
 use crate::logout::request::{Asked, Facts, PARAMETERS, Return, Step, decide, read};
 use crate::model::user::User;
+use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
 
@@ -27,7 +29,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let params = in_query(&cx, query)?;
+    let params = in_query(query).map_err(|reason| cx.error(reason))?;
     let asked = how(&method, &headers);
     answer(cx, &params, asked).await
 }
@@ -46,7 +48,8 @@ pub async fn post(
     let in_body = form::read(&headers, body, limit)
         .await
         .map_err(|reason| cx.error(reason))?;
-    let params = in_query(&cx, query)?.join(in_body);
+    let in_query = in_query(query).map_err(|reason| cx.error(reason))?;
+    let params = in_query.join(in_body);
     if params.mentions("csrf") {
         return confirmed(cx, &params).await;
     }
@@ -56,8 +59,8 @@ pub async fn post(
     answer(cx, &params, how(&method, &headers)).await
 }
 
-fn in_query(cx: &PageCx, query: Option<String>) -> Result<Params, Response> {
-    Params::parse(query.unwrap_or_default().as_bytes()).map_err(|reason| cx.error(reason))
+fn in_query(query: Option<String>) -> Result<Params, Reason> {
+    Params::parse(query.unwrap_or_default().as_bytes())
 }
 
 /// Browsers tell what a request is for; what does not tell is taken for a person.
@@ -83,6 +86,11 @@ async fn answer(mut cx: PageCx, params: &Params, asked: Asked) -> Result<Respons
     permit_address(&cx.app, &cx.caller, cx.now).map_err(|error| cx.error(error))?;
     let request = read(&cx.app, params, cx.now).await.map_err(|error| cx.error(error))?;
     let signed_in = cx.signed_in().await?;
+    cx.wishes.add_parameters(params, cx.now);
+    let locale = signed_in
+        .as_ref()
+        .and_then(|signed_in| signed_in.user.claims.locale.as_deref());
+    cx.wishes.add_profile(locale);
     let facts = Facts {
         request: &request,
         asked,
@@ -126,7 +134,7 @@ fn app_view(cx: &PageCx, back: &Return) -> AppView {
     let client = back.client();
     let logo = paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
     AppView {
-        name: client.metadata.name.clone(),
+        name: about::name(&client.metadata, cx.language()),
         host: (!back.uri().proves_no_identity()).then(|| back.uri().display_host()),
         logo_href: client.has_logo.then(|| cx.href(&logo)),
     }
@@ -153,7 +161,7 @@ fn signed_out(cx: &PageCx, back: Option<Return>) -> Response {
     let page = SignedOut {
         frame: cx.frame(),
         back: back.map(|back| Back {
-            name: back.client().metadata.name.clone(),
+            name: about::name(&back.client().metadata, cx.language()),
             href: back.location(),
         }),
     };
