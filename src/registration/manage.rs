@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::Registered;
 use super::register::{needs_secret, stored_secret};
-use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names};
+use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names, sector};
 use crate::crypto::digest;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
@@ -70,6 +70,7 @@ pub async fn replace(
     let mut changed = metadata::read(document, &policy)?;
     keep_what_is_the_operators(&owner.client.metadata, &mut changed);
     names::check(cx.app, &changed).await?;
+    sector::settle(cx.app, &mut changed).await?;
     commit(cx, owner, changed).await
 }
 
@@ -128,7 +129,7 @@ fn is_secret_of(client: &Client, given: &Value) -> bool {
 }
 
 /// What RFC 7591 has no word for stays as it is.
-fn keep_what_is_the_operators(present: &ClientMetadata, changed: &mut ClientMetadata) {
+pub fn keep_what_is_the_operators(present: &ClientMetadata, changed: &mut ClientMetadata) {
     changed.default_audience.clone_from(&present.default_audience);
     changed.resource_server_for.clone_from(&present.resource_server_for);
     changed.consent = present.consent;

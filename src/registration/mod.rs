@@ -11,6 +11,7 @@ mod policy;
 mod refusal;
 pub mod register;
 pub mod rules;
+mod sector;
 
 pub use policy::Policy;
 pub use refusal::{Refusal, RegistrationError};

@@ -1,7 +1,7 @@
 //! A client registers itself (RFC 7591 §3).
 
 use super::answer::Registered;
-use super::{Policy, RegistrationCx, RegistrationError, metadata, names};
+use super::{Policy, RegistrationCx, RegistrationError, metadata, names, sector};
 use crate::config::RegistrationMode;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
@@ -56,8 +56,9 @@ async fn decide(cx: &RegistrationCx<'_>, document: &JsonObject) -> Result<Client
     if cx.app.store().count_self_registered().await? >= i64::from(config.max_clients) {
         return Err(Reason::RegistrationsTooMany.into());
     }
-    let metadata = metadata::read(document, &Policy::for_strangers(config))?;
+    let mut metadata = metadata::read(document, &Policy::for_strangers(config))?;
     names::check(cx.app, &metadata).await?;
+    sector::settle(cx.app, &mut metadata).await?;
     Ok(metadata)
 }
 

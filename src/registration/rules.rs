@@ -10,7 +10,6 @@ use crate::model::client::{ClientMetadata, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::display_text::label;
 use crate::protocol::grant_type::GrantType as Grant;
-use crate::protocol::redirect_uri::RedirectUri;
 
 /// The longest name of a client, in characters.
 pub const MAX_NAME: usize = 100;
@@ -164,18 +163,6 @@ fn names_this_machine_or_network(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => v6(ip),
         None => true,
     }
-}
-
-/// The host of an address.
-pub fn host(url: &str) -> Option<String> {
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
-}
-
-/// The host that all redirect URIs have in common.
-pub fn one_host(uris: &[RedirectUri]) -> Option<String> {
-    let mut hosts = uris.iter().map(RedirectUri::display_host);
-    let first = hosts.next()?;
-    hosts.all(|host| host == first).then_some(first)
 }
 
 /// A JWK Set with public keys alone (RFC 7591 §2).

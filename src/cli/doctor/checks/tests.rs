@@ -292,3 +292,21 @@ fn an_empty_installation_is_told_what_comes_next() {
     says("people and apps", Warn, "0 user(s)", registered(0, 0));
     says("people and apps", Warn, "0 client(s)", registered(1, 0));
 }
+
+#[test]
+fn open_registration_is_pointed_out() {
+    use crate::config::RegistrationMode;
+
+    let said = |mode, hosts: &[&str]| {
+        let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        verdict("registration", |facts| {
+            facts.config.registration.mode = mode;
+            facts.config.registration.redirect_hosts = hosts;
+        })
+        .map(|(verdict, _)| verdict)
+    };
+    assert_eq!(said(RegistrationMode::Off, &[]), None);
+    assert_eq!(said(RegistrationMode::Token, &[]), Some(Verdict::Ok));
+    assert_eq!(said(RegistrationMode::Open, &[]), Some(Warn));
+    assert_eq!(said(RegistrationMode::Open, &["*.example.com"]), Some(Verdict::Ok));
+}

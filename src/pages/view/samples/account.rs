@@ -206,6 +206,7 @@ fn app_line(app: App) -> AppLine {
         app,
         since: when("2 months ago"),
         last_used: Some(when("1 hour ago")),
+        open_href: Some("https://photos.example/login?iss=https%3A%2F%2Fid.example".to_owned()),
         href: "/account/apps/photos".to_owned(),
     }
 }
