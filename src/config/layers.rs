@@ -363,6 +363,7 @@ const SECTIONS: &[&str] = &[
     "account",
     "registration",
     "outbound",
+    "client_keys",
     "log",
     "metrics",
     "tracing",

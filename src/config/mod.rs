@@ -10,6 +10,7 @@
 mod account;
 mod allowed_host;
 mod audit;
+mod client_keys;
 mod database;
 mod device;
 mod error;
@@ -42,6 +43,7 @@ pub use self::{
     account::AccountConfig,
     allowed_host::{AllowedHost, InvalidHost},
     audit::AuditConfig,
+    client_keys::ClientKeysConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
     error::ConfigError,
@@ -95,6 +97,8 @@ pub struct Config {
     pub registration: RegistrationConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
+    /// The public keys that clients publish.
+    pub client_keys: ClientKeysConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -160,6 +164,7 @@ impl Config {
         self.account.check(&mut report);
         self.registration.check(&mut report);
         self.outbound.check(&mut report);
+        self.client_keys.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -180,6 +185,7 @@ impl Config {
             limits,
             registration,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -199,6 +205,7 @@ impl Config {
             limits,
             registration,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -224,6 +231,7 @@ struct Settings {
     limits: LimitsConfig,
     registration: RegistrationConfig,
     outbound: OutboundConfig,
+    client_keys: ClientKeysConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,
