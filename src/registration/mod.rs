@@ -12,6 +12,7 @@ mod refusal;
 pub mod register;
 pub mod rules;
 mod sector;
+mod statement;
 
 pub use policy::Policy;
 pub use refusal::{Refusal, RegistrationError};
