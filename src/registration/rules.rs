@@ -169,7 +169,8 @@ fn names_this_machine_or_network(url: &Url) -> bool {
 /// A JWK Set with public keys alone (RFC 7591 §2), each of which can be used.
 pub fn jwks(set: &Value) -> Result<(), Refusal> {
     let read = JwkSet::register(set);
-    read.map(drop).map_err(|error| Refusal::metadata("jwks", error.to_string()))
+    read.map(drop)
+        .map_err(|error| Refusal::metadata("jwks", error.to_string()))
 }
 
 /// Each once, in the order given.

@@ -34,7 +34,9 @@ pub async fn over(cx: &RegistrationCx<'_>, document: &JsonObject) -> Result<Json
         Some(statement) => statement.as_str().unwrap_or_default(),
     };
     let claims = verified(cx, statement, &config.software_statement_issuers).await?;
-    let about_the_client = claims.into_iter().filter(|(name, _)| !OF_THE_STATEMENT.contains(&name.as_str()));
+    let about_the_client = claims
+        .into_iter()
+        .filter(|(name, _)| !OF_THE_STATEMENT.contains(&name.as_str()));
     merged.extend(about_the_client);
     Ok(merged)
 }
@@ -44,17 +46,30 @@ async fn verified(
     statement: &str,
     believed: &[StatementIssuer],
 ) -> Result<JsonObject, RegistrationError> {
-    let algs: Vec<_> = AssertionAlg::ALL.iter().copied().filter(|alg| alg.asymmetric().is_some()).collect();
+    let algs: Vec<_> = AssertionAlg::ALL
+        .iter()
+        .copied()
+        .filter(|alg| alg.asymmetric().is_some())
+        .collect();
     let rules = ClientJwsRules {
         typ: &["JWT", "software-statement+jwt"],
         untyped: true,
         algs: &algs,
     };
-    let invalid = |_| refusal(Reason::SoftwareStatementInvalid, "is malformed, expired, or its signature is wrong");
+    let invalid = |_| {
+        refusal(
+            Reason::SoftwareStatementInvalid,
+            "is malformed, expired, or its signature is wrong",
+        )
+    };
     let jws = ClientJws::read(statement, &rules).map_err(invalid)?;
     let issuer = jws.unverified().get("iss").and_then(Value::as_str).unwrap_or_default();
     let Some(issuer) = believed.iter().find(|known| known.issuer == issuer) else {
-        return Err(refusal(Reason::SoftwareStatementUnapproved, "is of an issuer that is not approved here").into());
+        return Err(refusal(
+            Reason::SoftwareStatementUnapproved,
+            "is of an issuer that is not approved here",
+        )
+        .into());
     };
     let claims = jws.verify(&keys(issuer).await?).map_err(invalid)?;
     let dates = ClientDates {

@@ -44,7 +44,8 @@ pub async fn settle(
         metadata.subject = SubjectPolicy::Public;
         return Ok(());
     }
-    let same = |before: &ClientMetadata| before.redirect_uris == metadata.redirect_uris && before.subject == metadata.subject;
+    let same =
+        |before: &ClientMetadata| before.redirect_uris == metadata.redirect_uris && before.subject == metadata.subject;
     let stays = before.is_some_and(same);
     if stays && given.is_none() && metadata.subject != SubjectPolicy::Public {
         return Ok(());
