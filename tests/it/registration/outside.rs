@@ -7,8 +7,8 @@ use portcullis::config::{Config, StatementIssuer};
 use serde_json::{Value, json};
 
 use super::{assert_refused, manage, open, post, register, web, web_with};
-use crate::support::assertion::{ClientKey, unsigned};
 use crate::support::Https;
+use crate::support::assertion::{ClientKey, unsigned};
 use crate::support::{TestDb, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
