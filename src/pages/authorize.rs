@@ -15,6 +15,7 @@ use crate::authorize::validate::{ValidateCx, validate};
 use crate::http::extract::form;
 use crate::http::{paths, respond};
 use crate::limits::requests::permit_address;
+use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::ClientLookup;
@@ -76,7 +77,7 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     });
     let request = match checked {
         Ok(request) => request,
-        Err(error) => return tell(&cx, &callback, &assembled.client.client_id, error),
+        Err(error) => return refuse(&cx, &callback, &assembled.client, error).await,
     };
     if let Some(location) = elsewhere {
         return respond::see_other(&location);
@@ -103,6 +104,19 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
         waiting: None,
     };
     flow::go_on(&mut cx, &journey, signed_in.as_ref()).await
+}
+
+/// A client that nobody here has looked at sends nobody anywhere who has not signed in: it may have registered for no more than a
+/// link that begins with our name (RFC 9700 §4.11.2). Its own developers read the page.
+async fn refuse(cx: &PageCx, callback: &Callback, client: &Client, error: OAuthError) -> Response {
+    if client.metadata.about.self_registered {
+        let id = Some(&client.client_id);
+        let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), id, &cx.caller, cx.now).await;
+        if !matches!(signed_in, Ok(Some(_))) {
+            return cx.error(error);
+        }
+    }
+    tell(cx, callback, &client.client_id, error)
 }
 
 fn tell(cx: &PageCx, callback: &Callback, client_id: &crate::protocol::ids::ClientId, error: OAuthError) -> Response {

@@ -228,8 +228,7 @@ reasons! {
     RegistrationConflict => TemporarilyUnavailable, "the client was changed by somebody else at the same moment";
     RegistrationsTooMany => TooManyRequests, "as many clients have registered themselves as may";
     RegistrationsThrottled => TooManyRequests, "too many registrations from the address";
-    SectorMismatch => InvalidClientMetadata, "sector_identifier_uri does not list every redirect URI";
-    LogoUnusable => InvalidClientMetadata, "logo_uri holds no picture that can be shown";
+    SectorMismatch => InvalidClientMetadata, "the client cannot have pairwise subjects with this sector";
     SoftwareStatementInvalid => InvalidSoftwareStatement, "software statement is malformed, expired, or its signature is wrong";
     SoftwareStatementMissing => UnapprovedSoftwareStatement, "software statement is required and missing";
     SoftwareStatementUnapproved => UnapprovedSoftwareStatement, "software statement is of an issuer that is not configured";

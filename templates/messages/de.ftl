@@ -63,6 +63,14 @@ hint-parameter-repeated = Senden Sie jeden Parameter nur einmal.
 hint-parameter-malformed = Senden Sie Parameter als prozentkodiertes UTF-8 ohne NUL.
 hint-request = Vergleichen Sie die Anfrage mit RFC 6749, Abschnitt 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = Diese App hat sich selbst registriert. Der Betreiber dieses Dienstes hat sie nicht geprüft: Fahren Sie nur fort, wenn Sie die Adresse oben kennen.
+app-website = Über die App
+app-policy = Datenschutz
+app-terms = Nutzungsbedingungen
+your-apps = Ihre Apps
+open-app = Öffnen
 ## The front page, and signing out
 
 welcome = Willkommen

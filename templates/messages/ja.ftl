@@ -55,6 +55,14 @@ hint-parameter-repeated = 各パラメーターは一度だけ送信してくだ
 hint-parameter-malformed = パラメーターは、NUL を含まない UTF-8 をパーセントエンコードして送信してください。
 hint-request = RFC 6749 の 4.1.1 節と要求を照らし合わせてください。
 
+## What apps say about themselves
+
+app-unchecked = このアプリは自ら登録したもので、このサービスの運営者は確認していません。上のアドレスに心当たりがある場合にのみ続けてください。
+app-website = アプリについて
+app-policy = プライバシーポリシー
+app-terms = 利用規約
+your-apps = アプリ一覧
+open-app = 開く
 ## The front page, and signing out
 
 welcome = ようこそ

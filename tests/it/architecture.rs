@@ -40,6 +40,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("outbound", "telemetry", "what is fetched for clients is counted"),
     ("grants", "tokens", "a grant ends in tokens"),
     (
+        "registration",
+        "tokens",
+        "the sector of a client decides on its subjects",
+    ),
+    (
         "authorize",
         "tokens",
         "an id_token_hint is one of our tokens, and resources become audiences",

@@ -310,3 +310,21 @@ fn authorities_that_cannot_be_used_are_told() {
         },
     );
 }
+
+#[test]
+fn open_registration_is_pointed_out() {
+    use crate::config::RegistrationMode;
+
+    let said = |mode, hosts: &[&str]| {
+        let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        verdict("registration", |facts| {
+            facts.config.registration.mode = mode;
+            facts.config.registration.redirect_hosts = hosts;
+        })
+        .map(|(verdict, _)| verdict)
+    };
+    assert_eq!(said(RegistrationMode::Off, &[]), None);
+    assert_eq!(said(RegistrationMode::Token, &[]), Some(Verdict::Ok));
+    assert_eq!(said(RegistrationMode::Open, &[]), Some(Warn));
+    assert_eq!(said(RegistrationMode::Open, &["*.example.com"]), Some(Verdict::Ok));
+}
