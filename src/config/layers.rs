@@ -362,6 +362,7 @@ const SECTIONS: &[&str] = &[
     "limits",
     "account",
     "registration",
+    "requests",
     "outbound",
     "log",
     "metrics",

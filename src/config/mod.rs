@@ -25,6 +25,7 @@ mod outbound;
 mod passwords;
 mod rate;
 mod registration;
+mod requests;
 mod secret;
 mod server;
 mod sessions;
@@ -58,6 +59,7 @@ pub use self::{
         HostPattern, InvalidPattern, InvalidStatementIssuer, RegistrationConfig, RegistrationMode, RegistrationPkce,
         StatementIssuer,
     },
+    requests::RequestsConfig,
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -93,6 +95,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Clients that register themselves.
     pub registration: RegistrationConfig,
+    /// What authorization requests may carry.
+    pub requests: RequestsConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
     /// Logging.
@@ -223,6 +227,7 @@ struct Settings {
     account: AccountConfig,
     limits: LimitsConfig,
     registration: RegistrationConfig,
+    requests: RequestsConfig,
     outbound: OutboundConfig,
     log: LogConfig,
     metrics: MetricsConfig,

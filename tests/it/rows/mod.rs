@@ -36,6 +36,8 @@ mod models;
 mod nodes;
 mod outages;
 mod redirect_uri_registration;
+mod request_objects;
+mod request_uris;
 mod redirect_uris;
 mod refresh_decisions;
 mod refresh_tokens;
