@@ -364,6 +364,7 @@ const SECTIONS: &[&str] = &[
     "registration",
     "requests",
     "outbound",
+    "client_keys",
     "log",
     "metrics",
     "tracing",

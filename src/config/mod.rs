@@ -10,6 +10,7 @@
 mod account;
 mod allowed_host;
 mod audit;
+mod client_keys;
 mod database;
 mod device;
 mod error;
@@ -43,6 +44,7 @@ pub use self::{
     account::AccountConfig,
     allowed_host::{AllowedHost, InvalidHost},
     audit::AuditConfig,
+    client_keys::ClientKeysConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
     error::ConfigError,
@@ -99,6 +101,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
+    /// The public keys that clients publish.
+    pub client_keys: ClientKeysConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -164,6 +168,7 @@ impl Config {
         self.account.check(&mut report);
         self.registration.check(&mut report);
         self.outbound.check(&mut report);
+        self.client_keys.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -183,7 +188,10 @@ impl Config {
             account,
             limits,
             registration,
+            requests,
+            requests,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -202,7 +210,10 @@ impl Config {
             account,
             limits,
             registration,
+            requests,
+            requests,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -229,6 +240,7 @@ struct Settings {
     registration: RegistrationConfig,
     requests: RequestsConfig,
     outbound: OutboundConfig,
+    client_keys: ClientKeysConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,

@@ -247,7 +247,7 @@ both_stores! {
         for object in [request, key.sign(&object)] {
             let fields = [("grant_type", "client_credentials")];
             let response = server.post_asserting("/token", &object, &fields).await;
-            assert!(matches!(response.status, 400 | 401), "{}", response.text());
+            assert!(response.status == 400 || response.status == 401, "{}", response.text());
         }
     }
 
