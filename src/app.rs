@@ -11,7 +11,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch};
+use crate::outbound::{BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -192,6 +192,7 @@ impl App {
 
 fn published_keys(fetch: &GuardedFetch, settings: &ClientKeysConfig) -> CachedFetch<JwkSet> {
     let kind = CachedKind {
+        purpose: Purpose::Jwks,
         accept: "application/jwk-set+json, application/json",
         read: |body| JwkSet::from_json(body).ok(),
     };

@@ -20,10 +20,10 @@ use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
 pub use self::authorities::BadAuthorities;
+pub use self::cached::{CacheTimes, CachedFetch, CachedKind, NoDocument, Wanted};
 pub use self::guarded::{Document, GuardedFetch, MAX_LOGO_BYTES};
 pub use self::purpose::Purpose;
 pub use self::resolver::{LookingUp, Lookup};
-pub use self::cached::{CacheTimes, CachedFetch, CachedKind, NoDocument, Wanted};
 use crate::time::Timestamp;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

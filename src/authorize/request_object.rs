@@ -169,7 +169,11 @@ fn check_party(cx: &ObjectCx<'_>, claims: &JsonObject) -> Result<(), Reason> {
 
 fn check_not_nested(claims: &JsonObject) -> Result<(), Reason> {
     let nested = ["request", "request_uri"].iter().any(|name| claims.contains_key(*name));
-    if nested { Err(Reason::RequestObjectNested) } else { Ok(()) }
+    if nested {
+        Err(Reason::RequestObjectNested)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_response_type(sent: &Params, claims: &JsonObject) -> Result<(), Reason> {

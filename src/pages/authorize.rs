@@ -60,7 +60,10 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     let assembled = match Box::pin(request::assemble(&app, params, cx.now)).await {
         Ok(assembled) => assembled,
         Err(Refused { error, to: None }) => return cx.error(error),
-        Err(Refused { error, to: Some((callback, client_id)) }) => return tell(&cx, &callback, &client_id, error),
+        Err(Refused {
+            error,
+            to: Some((callback, client_id)),
+        }) => return tell(&cx, &callback, &client_id, error),
     };
     let callback = assembled.callback;
     let checked = app.key_ring(&assembled.catalog).and_then(|ring| {

@@ -34,7 +34,10 @@ impl Params {
         if pairs.len() > Self::MAX_PAIRS {
             return Err(Reason::ParameterTooMany);
         }
-        if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        if pairs
+            .iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'))
+        {
             return Err(Reason::ParameterMalformed);
         }
         Ok(Self(pairs))

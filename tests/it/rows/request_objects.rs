@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::answers::{assert_back, assert_page, get, post};
 use crate::support::assertion::{ClientKey, changed, jwks, mac, unsigned};
-use crate::support::{
-    AuthRequest, Browser, ClientSpec, TestClient, TestDb, TestServer, Tokens, both_stores, claims,
-};
+use crate::support::{AuthRequest, Browser, ClientSpec, TestClient, TestDb, TestServer, Tokens, both_stores, claims};
 
 /// A client that signs with `key`.
 pub async fn signing(server: &TestServer, id: &str, key: &ClientKey) -> TestClient {
     let keys = KeySource::Jwks(key.jwks());
-    server.add_client(ClientSpec::web(id).metadata(|metadata| metadata.keys = Some(keys))).await
+    server
+        .add_client(ClientSpec::web(id).metadata(|metadata| metadata.keys = Some(keys)))
+        .await
 }
 
 async fn setup(db: TestDb) -> (TestServer, TestClient, ClientKey) {

@@ -11,7 +11,9 @@ use portcullis::protocol::error::Reason;
 use super::answers::{assert_back, assert_page, get, post};
 use super::request_objects::object_of;
 use crate::support::assertion::ClientKey;
-use crate::support::{AuthRequest, Browser, ClientSpec, Https, TestClient, TestDb, TestServer, Tokens, both_stores, claims};
+use crate::support::{
+    AuthRequest, Browser, ClientSpec, Https, TestClient, TestDb, TestServer, Tokens, both_stores, claims,
+};
 
 /// A client whose request objects are at its own server, which answers with what it is told to.
 struct Shop {
@@ -40,7 +42,13 @@ impl Shop {
             metadata.request_objects.uris = uris;
         });
         let client = server.add_client(spec).await;
-        Self { server, https, says, client, key }
+        Self {
+            server,
+            https,
+            says,
+            client,
+            key,
+        }
     }
 
     /// Leaves an object there; returns its hash.
