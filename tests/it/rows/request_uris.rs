@@ -1,4 +1,4 @@
-//! Signed authorization requests by reference: PR-14, PR-15, SS-01 (RFC 9101 §5.2, OpenID Connect Core §6.2).
+//! Signed authorization requests by reference: PR-14, PR-15 (RFC 9101 §5.2, OpenID Connect Core §6.2).
 
 use std::sync::{Arc, Mutex};
 
@@ -137,7 +137,7 @@ both_stores! {
     }
 
     /// Registered or not: what the guard does not let out is not fetched.
-    async fn ss_01_a_registered_address_inside_is_not_reached(db: TestDb) {
+    async fn pr_15_a_registered_address_inside_is_not_reached(db: TestDb) {
         let shop = Shop::new(db, true).await;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
