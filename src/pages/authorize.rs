@@ -9,8 +9,8 @@ use super::cx::PageCx;
 use super::flow::{self, Journey};
 use crate::accounts::sessions;
 use crate::app::App;
-use crate::authorize::callback::{self, Callback};
-use crate::authorize::request;
+use crate::authorize::callback::Callback;
+use crate::authorize::request::{self, Refused};
 use crate::authorize::validate::{ValidateCx, validate};
 use crate::http::extract::form;
 use crate::http::{paths, respond};
@@ -56,14 +56,15 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     if let Err(error) = permit_address(&app, &cx.caller, cx.now) {
         return cx.error(error);
     }
-    let assembled = match request::assemble(&app, params).await {
+    let assembled = match Box::pin(request::assemble(&app, params, cx.now)).await {
         Ok(assembled) => assembled,
-        Err(error) => return cx.error(error),
+        Err(Refused { error, to: None }) => return cx.error(error),
+        Err(Refused {
+            error,
+            to: Some((callback, client_id)),
+        }) => return tell(&cx, &callback, &client_id, error),
     };
-    let callback = match callback::establish(&assembled.params, &assembled.client, app.issuer()) {
-        Ok(callback) => callback,
-        Err(reason) => return cx.error(reason),
-    };
+    let callback = assembled.callback;
     let checked = app.key_ring(&assembled.catalog).and_then(|ring| {
         let (client, catalog) = (assembled.client.as_ref(), assembled.catalog.as_ref());
         let check = ValidateCx {
