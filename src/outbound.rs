@@ -2,9 +2,10 @@
 //!
 //! [`Outbound`] goes where the operator's own configuration says, or the metadata of an issuer that it names: nothing that
 //! a stranger chose may be passed to it, because there is no guard against addresses inside the network. What clients name
-//! is fetched by [`GuardedFetch`] alone.
+//! is fetched by [`GuardedFetch`] alone, and what is kept of it is in a [`CachedFetch`].
 
 mod addresses;
+mod cached;
 mod guarded;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
+pub use self::cached::{CacheTimes, CachedFetch, CachedKind, NoDocument, Wanted};
 pub use self::guarded::{Document, GuardedFetch};
 use crate::time::Timestamp;
 

@@ -362,6 +362,7 @@ const SECTIONS: &[&str] = &[
     "limits",
     "account",
     "outbound",
+    "client_keys",
     "log",
     "metrics",
     "tracing",

@@ -10,6 +10,7 @@
 mod account;
 mod allowed_host;
 mod audit;
+mod client_keys;
 mod database;
 mod device;
 mod error;
@@ -41,6 +42,7 @@ pub use self::{
     account::AccountConfig,
     allowed_host::{AllowedHost, InvalidHost},
     audit::AuditConfig,
+    client_keys::ClientKeysConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
     error::ConfigError,
@@ -88,6 +90,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
+    /// The public keys that clients publish.
+    pub client_keys: ClientKeysConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -152,6 +156,7 @@ impl Config {
         self.passwords.check(&mut report);
         self.account.check(&mut report);
         self.outbound.check(&mut report);
+        self.client_keys.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -171,6 +176,7 @@ impl Config {
             account,
             limits,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -189,6 +195,7 @@ impl Config {
             account,
             limits,
             outbound,
+            client_keys,
             log,
             metrics,
             tracing,
@@ -213,6 +220,7 @@ struct Settings {
     account: AccountConfig,
     limits: LimitsConfig,
     outbound: OutboundConfig,
+    client_keys: ClientKeysConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,

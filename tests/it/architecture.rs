@@ -13,7 +13,7 @@ const TIERS: &[&[&str]] = &[
     &["crypto", "outbound", "quota", "telemetry"],
     &["store"],
     &["app"],
-    &["limits"],
+    &["limits", "client_keys"],
     &["client_auth", "tokens", "grants", "authorize", "accounts"],
     &["http", "endpoints", "pages"],
     &["router", "jobs", "playground", "cli", "manual"],

@@ -17,6 +17,7 @@ mod architecture;
 mod audiences;
 mod audit;
 mod audit_command;
+mod client_keys;
 mod conformance_shape;
 mod examples;
 mod metrics;
