@@ -1,5 +1,6 @@
 //! `portcullis client`: the applications that sign people in and ask for tokens.
 
+mod answers;
 mod logo;
 mod metadata;
 mod options;

@@ -3,9 +3,11 @@
 use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
+use super::answers;
 use super::options::Options;
 use crate::cli::cx::Cx;
 use crate::cli::text;
+use crate::client_keys::check_encryption;
 use crate::model::client::{ClientMetadata, ConsentPolicy, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::grant_type::GrantType as Grant;
@@ -94,8 +96,7 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
         metadata.redirect_uri_at_token = false;
     }
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
-    metadata.id_token_alg = options.id_token_alg.unwrap_or(metadata.id_token_alg);
-    Ok(())
+    answers::apply(metadata, &options.answers)
 }
 
 /// Registers one more redirect URI.
@@ -150,7 +151,7 @@ pub fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
         metadata.redirect_uris.len() <= MAX_REDIRECT_URIS,
         "a client has at most {MAX_REDIRECT_URIS} redirect URIs"
     );
-    Ok(())
+    Ok(check_encryption(metadata)?)
 }
 
 /// Whether what it is the resource server of exists: a typing error would otherwise show as tokens that are never active.
