@@ -11,7 +11,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{CacheTimes, CachedFetch, CachedKind, GuardedFetch, OutboundError};
+use crate::outbound::{BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -27,7 +27,7 @@ pub enum SettingsError {
     Passwords(#[from] PasswordError),
     /// `[outbound]`.
     #[error("outbound.extra_ca: {0}")]
-    Outbound(#[from] OutboundError),
+    Outbound(#[from] BadAuthorities),
 }
 
 /// The server's state; cheap to clone.
@@ -61,9 +61,9 @@ impl App {
         let throttle_key = master_key.derive("throttle");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
-        let fetch = GuardedFetch::new(&config.outbound)?;
-        let published_keys = published_keys(&fetch, &config.client_keys);
         let metrics = metrics(&config);
+        let fetch = GuardedFetch::new(&config.outbound, metrics.clone())?;
+        let published_keys = published_keys(&fetch, &config.client_keys);
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
@@ -192,6 +192,7 @@ impl App {
 
 fn published_keys(fetch: &GuardedFetch, settings: &ClientKeysConfig) -> CachedFetch<JwkSet> {
     let kind = CachedKind {
+        purpose: Purpose::Jwks,
         accept: "application/jwk-set+json, application/json",
         read: |body| JwkSet::from_json(body).ok(),
     };

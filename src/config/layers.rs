@@ -361,6 +361,7 @@ const SECTIONS: &[&str] = &[
     "passwords",
     "limits",
     "account",
+    "registration",
     "outbound",
     "client_keys",
     "log",

@@ -25,6 +25,7 @@ mod optional;
 mod outbound;
 mod passwords;
 mod rate;
+mod registration;
 mod secret;
 mod server;
 mod sessions;
@@ -55,6 +56,10 @@ pub use self::{
     outbound::OutboundConfig,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
+    registration::{
+        HostPattern, InvalidPattern, InvalidStatementIssuer, RegistrationConfig, RegistrationMode, RegistrationPkce,
+        StatementIssuer,
+    },
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -88,6 +93,8 @@ pub struct Config {
     pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
+    /// Clients that register themselves.
+    pub registration: RegistrationConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
     /// The public keys that clients publish.
@@ -155,6 +162,7 @@ impl Config {
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
+        self.registration.check(&mut report);
         self.outbound.check(&mut report);
         self.client_keys.check(&mut report);
         self.tracing.check(&mut report);
@@ -175,6 +183,7 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
             client_keys,
             log,
@@ -194,6 +203,7 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
             client_keys,
             log,
@@ -219,6 +229,7 @@ struct Settings {
     passwords: PasswordsConfig,
     account: AccountConfig,
     limits: LimitsConfig,
+    registration: RegistrationConfig,
     outbound: OutboundConfig,
     client_keys: ClientKeysConfig,
     log: LogConfig,

@@ -12,6 +12,10 @@ pub const USERINFO: &str = "/userinfo";
 pub const REVOKE: &str = "/revoke";
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";
+/// RFC 7591 §3.
+pub const REGISTER: &str = "/register";
+/// RFC 7592 §2.
+pub const REGISTRATION: &str = "/register/{client_id}";
 /// RFC 7517.
 pub const JWKS: &str = "/.well-known/jwks.json";
 /// OpenID Connect Discovery §4.
@@ -23,7 +27,7 @@ pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 pub const HOME: &str = "/";
 /// Sign in for its own sake.
 pub const LOGIN: &str = "/login";
-/// Sign out, after asking.
+/// Sign out, by oneself or at a client's request (OpenID Connect RP-Initiated Logout §2).
 pub const LOGOUT: &str = "/logout";
 /// A person's own account.
 pub const ACCOUNT: &str = "/account";

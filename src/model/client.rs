@@ -95,4 +95,10 @@ impl Client {
             .iter()
             .find_map(|registered| registered.matches(attempt))
     }
+
+    /// The registered `post_logout_redirect_uri` that `attempt` is, by the same comparison.
+    pub fn post_logout_redirect_uri(&self, attempt: &str) -> Option<RedirectUri> {
+        let registered = &self.metadata.logout.redirect_uris;
+        registered.iter().find_map(|registered| registered.matches(attempt))
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Instrument as _;
 
-use super::{Document, GuardedFetch, OutboundError};
+use super::{Document, GuardedFetch, OutboundError, Purpose};
 use crate::time::Timestamp;
 
 /// The most documents that are kept. Beyond it the one that nobody has asked for longest goes.
@@ -35,6 +35,8 @@ pub struct CacheTimes {
 /// What to ask for, and how to read it.
 #[derive(Clone, Copy, Debug)]
 pub struct CachedKind<T> {
+    /// What it is fetched for.
+    pub purpose: Purpose,
     /// `Accept`.
     pub accept: &'static str,
     /// `None`: it is not such a document.
@@ -154,7 +156,7 @@ impl<T: Send + Sync + 'static> CachedFetch<T> {
         } = self
             .0
             .fetch
-            .get(url, self.0.kind.accept)
+            .get(self.0.kind.purpose, url, self.0.kind.accept)
             .await
             .map_err(|error: OutboundError| error.to_string())?;
         if status != 200 {
@@ -278,6 +280,7 @@ fn elapsed(then: Timestamp, now: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics::Metrics;
 
     const TIMES: CacheTimes = CacheTimes {
         max_age: 3600,
@@ -358,8 +361,9 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_bounded() {
-        let fetch = GuardedFetch::new(&crate::config::OutboundConfig::default()).unwrap();
+        let fetch = GuardedFetch::new(&crate::config::OutboundConfig::default(), Metrics::default()).unwrap();
         let kind = CachedKind {
+            purpose: Purpose::Jwks,
             accept: "*/*",
             read: |_| Some(()),
         };

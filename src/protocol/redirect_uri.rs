@@ -2,6 +2,7 @@
 //! RFC 9700 §2.1, §4.1.3). Matching compares text; only the port of a loopback URI floats.
 
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded::Serializer;
 use url::{Host, Url};
 
 /// A redirect URI that passed registration, or an attempt that matched one.
@@ -110,6 +111,19 @@ impl RedirectUri {
                     _ => false,
                 }
             })
+    }
+
+    /// The address with these fields in its query. A registered query is kept (RFC 6749 §3.1.2). The empty fragment stops
+    /// browsers from carrying over one that an attacker put on the way here (RFC 9700 §4.1.3).
+    pub fn with_query<'a>(&self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let query = Serializer::new(String::new()).extend_pairs(fields).finish();
+        let separator = match self.0.split_once('?') {
+            _ if query.is_empty() => "",
+            None => "?",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        format!("{}{separator}{query}#", self.0)
     }
 
     /// The URI as text.

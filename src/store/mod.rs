@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod browser_sessions;
 mod catalog;
+mod client_use;
 mod clients;
 mod consents;
 mod device_grants;
@@ -25,6 +26,7 @@ mod pools;
 mod postgres;
 mod recovery;
 mod refresh_tokens;
+mod registrations;
 mod rows;
 mod signing_keys;
 mod sqlite;
@@ -43,7 +45,7 @@ pub use apis::ApiWrite;
 pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
-pub use clients::{ClientWrite, SecretRotation};
+pub use clients::{ClientChange, ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
 pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
@@ -54,6 +56,7 @@ pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
+pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
@@ -70,6 +73,7 @@ pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
     pace: Arc<device_pace::DevicePace>,
+    client_use: Arc<client_use::ClientUse>,
 }
 
 /// The closed set of backends.
@@ -116,6 +120,7 @@ impl Store {
             db,
             cache: Arc::default(),
             pace: Arc::default(),
+            client_use: Arc::default(),
         })
     }
 
@@ -182,6 +187,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         postgres::STATEMENTS,
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        registrations::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,

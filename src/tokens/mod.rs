@@ -5,6 +5,7 @@ pub mod audience;
 pub mod envelope;
 pub mod id_token;
 pub mod introspect;
+pub mod person;
 pub mod plan;
 pub mod revoke;
 pub mod sector;

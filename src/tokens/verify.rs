@@ -9,6 +9,7 @@ use crate::crypto::jwt::{self, Expected, JwtError, LEEWAY_SECONDS};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::access_token::AccessToken;
+use crate::model::browser_session::BrowserSessionId;
 use crate::model::digest::TokenDigest;
 use crate::model::grant::GrantId;
 use crate::protocol::error::{OAuthError, Reason};
@@ -132,6 +133,17 @@ fn from_claims(claims: &Map<String, Value>) -> Option<GenuineAccessToken> {
     })
 }
 
+/// Of whom an ID token tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HintedSession {
+    /// To which client it was issued.
+    pub client_id: ClientId,
+    /// `sub`, as that client knows it.
+    pub subject: String,
+    /// `sid`: the sign-in.
+    pub sid: Option<BrowserSessionId>,
+}
+
 /// The subject of an `id_token_hint` (OpenID Connect Core §3.1.2.1): one of our ID tokens for this client, expired or not.
 pub fn id_token_hint(
     ring: &KeyRing,
@@ -140,6 +152,16 @@ pub fn id_token_hint(
     hint: &str,
     now: Timestamp,
 ) -> Result<String, Reason> {
+    let hinted = hinted_session(ring, issuer, hint, now)?;
+    if hinted.client_id == *client_id {
+        Ok(hinted.subject)
+    } else {
+        Err(Reason::IdTokenHintInvalid)
+    }
+}
+
+/// What an `id_token_hint` tells, whichever client it was issued to: one of our ID tokens, expired or not.
+pub fn hinted_session(ring: &KeyRing, issuer: &str, hint: &str, now: Timestamp) -> Result<HintedSession, Reason> {
     let expected = Expected {
         typ: &[id_token::TYP],
         issuer,
@@ -152,10 +174,14 @@ pub fn id_token_hint(
         Reason::IdTokenHintInvalid
     })?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("aud") != Some(client_id.as_str()) {
-        return Err(Reason::IdTokenHintInvalid);
-    }
-    text("sub").map(str::to_owned).ok_or(Reason::IdTokenHintInvalid)
+    let sid = text("sid").and_then(|sid| Uuid::parse_str(sid).ok());
+    Ok(HintedSession {
+        client_id: text("aud")
+            .and_then(ClientId::parse)
+            .ok_or(Reason::IdTokenHintInvalid)?,
+        subject: text("sub").ok_or(Reason::IdTokenHintInvalid)?.to_owned(),
+        sid: sid.map(BrowserSessionId),
+    })
 }
 
 fn refused(error: &JwtError) -> OAuthError {

@@ -29,6 +29,7 @@ mod query_budget;
 mod races;
 mod races_device;
 mod races_people;
+mod registration;
 mod rows;
 mod smoke;
 mod store;

@@ -154,12 +154,12 @@ fn set(keys: &[Value]) -> JwkSet {
     JwkSet::read(&json!({ "keys": keys })).unwrap()
 }
 
-fn rsa(kid: &str, more: Value) -> Value {
+fn rsa(kid: &str, more: &Value) -> Value {
     let n = URL_SAFE_NO_PAD.encode([&[0xc1_u8][..], &[0x55; 255]].concat());
     merged(json!({"kty": "RSA", "kid": kid, "n": n, "e": "AQAB"}), more)
 }
 
-fn ec(kid: &str, more: Value) -> Value {
+fn ec(kid: &str, more: &Value) -> Value {
     let bob = json!({
         "kty": "EC", "crv": "P-256", "kid": kid,
         "x": "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "y": "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck",
@@ -167,7 +167,7 @@ fn ec(kid: &str, more: Value) -> Value {
     merged(bob, more)
 }
 
-fn merged(mut jwk: Value, more: Value) -> Value {
+fn merged(mut jwk: Value, more: &Value) -> Value {
     for (name, value) in more.as_object().unwrap() {
         jwk[name] = value.clone();
     }
@@ -179,38 +179,42 @@ fn the_key_that_is_meant_is_taken() {
     use KeyManagementAlg as Alg;
     let cases: [(&[Value], Alg, Option<&str>); 15] = [
         (&[], Alg::RsaOaep256, None),
-        (&[rsa("a", json!({}))], Alg::RsaOaep256, Some("a")),
-        (&[rsa("a", json!({}))], Alg::EcdhEs, None),
-        (&[ec("a", json!({}))], Alg::RsaOaep256, None),
-        (&[rsa("a", json!({})), ec("b", json!({}))], Alg::EcdhEsA256Kw, Some("b")),
-        (&[ec("a", json!({"use": "sig"}))], Alg::EcdhEs, None),
-        (&[ec("a", json!({"alg": "ES256"}))], Alg::EcdhEs, None),
-        (&[ec("a", json!({"alg": "ECDH-ES"}))], Alg::EcdhEsA128Kw, None),
-        (&[rsa("a", json!({"alg": "RSA-OAEP"}))], Alg::RsaOaep256, None),
+        (&[rsa("a", &json!({}))], Alg::RsaOaep256, Some("a")),
+        (&[rsa("a", &json!({}))], Alg::EcdhEs, None),
+        (&[ec("a", &json!({}))], Alg::RsaOaep256, None),
         (
-            &[ec("a", json!({})), ec("b", json!({"use": "enc"}))],
+            &[rsa("a", &json!({})), ec("b", &json!({}))],
+            Alg::EcdhEsA256Kw,
+            Some("b"),
+        ),
+        (&[ec("a", &json!({"use": "sig"}))], Alg::EcdhEs, None),
+        (&[ec("a", &json!({"alg": "ES256"}))], Alg::EcdhEs, None),
+        (&[ec("a", &json!({"alg": "ECDH-ES"}))], Alg::EcdhEsA128Kw, None),
+        (&[rsa("a", &json!({"alg": "RSA-OAEP"}))], Alg::RsaOaep256, None),
+        (
+            &[ec("a", &json!({})), ec("b", &json!({"use": "enc"}))],
             Alg::EcdhEs,
             Some("b"),
         ),
         (
             &[
-                ec("a", json!({"use": "enc"})),
-                ec("b", json!({"use": "enc", "alg": "ECDH-ES"})),
+                ec("a", &json!({"use": "enc"})),
+                ec("b", &json!({"use": "enc", "alg": "ECDH-ES"})),
             ],
             Alg::EcdhEs,
             Some("b"),
         ),
-        (&[ec("a", json!({})), ec("b", json!({}))], Alg::EcdhEs, Some("a")),
+        (&[ec("a", &json!({})), ec("b", &json!({}))], Alg::EcdhEs, Some("a")),
         (
             &[
-                rsa("a", json!({"key_ops": ["verify"]})),
-                rsa("b", json!({"key_ops": ["wrapKey"]})),
+                rsa("a", &json!({"key_ops": ["verify"]})),
+                rsa("b", &json!({"key_ops": ["wrapKey"]})),
             ],
             Alg::RsaOaep256,
             Some("b"),
         ),
-        (&[ec("a", json!({"key_ops": []}))], Alg::EcdhEs, Some("a")),
-        (&[rsa("a", json!({"key_ops": []}))], Alg::RsaOaep256, None),
+        (&[ec("a", &json!({"key_ops": []}))], Alg::EcdhEs, Some("a")),
+        (&[rsa("a", &json!({"key_ops": []}))], Alg::RsaOaep256, None),
     ];
     for (keys, alg, expected) in cases {
         let chosen = Recipient::choose(&set(keys), alg);
@@ -224,7 +228,7 @@ fn the_key_that_is_meant_is_taken() {
 
 #[test]
 fn a_point_on_no_curve_is_no_recipient() {
-    let keys = set(&[ec("a", json!({"x": URL_SAFE_NO_PAD.encode([1; 32])}))]);
+    let keys = set(&[ec("a", &json!({"x": URL_SAFE_NO_PAD.encode([1; 32])}))]);
     for alg in [KeyManagementAlg::EcdhEs, KeyManagementAlg::EcdhEsA128Kw] {
         let recipient = Recipient::choose(&keys, alg).unwrap();
         let enc = ContentEncryption::A128Gcm;

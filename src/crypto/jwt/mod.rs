@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 pub use self::foreign::{ForeignExpected, verify_with_jwk_set};
 pub use self::of_clients::{ClientDates, ClientJws, ClientJwsRules};
+pub use self::strict_json::object as strict_object;
 use super::keys::{KeyRing, Signer, SigningFailed};
 use crate::{protocol::signing_alg::SigningAlg, time::Timestamp};
 
