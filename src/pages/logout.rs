@@ -6,6 +6,7 @@ use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 
+use super::about;
 use super::cx::{PageCx, html};
 use super::error::PageError;
 use super::flow::account_view;
@@ -83,6 +84,11 @@ async fn answer(mut cx: PageCx, params: &Params, asked: Asked) -> Result<Respons
     permit_address(&cx.app, &cx.caller, cx.now).map_err(|error| cx.error(error))?;
     let request = read(&cx.app, params, cx.now).await.map_err(|error| cx.error(error))?;
     let signed_in = cx.signed_in().await?;
+    cx.wishes.add_parameters(params, cx.now);
+    let locale = signed_in
+        .as_ref()
+        .and_then(|signed_in| signed_in.user.claims.locale.as_deref());
+    cx.wishes.add_profile(locale);
     let facts = Facts {
         request: &request,
         asked,
@@ -126,7 +132,7 @@ fn app_view(cx: &PageCx, back: &Return) -> AppView {
     let client = back.client();
     let logo = paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
     AppView {
-        name: client.metadata.name.clone(),
+        name: about::name(&client.metadata, cx.language()),
         host: (!back.uri().proves_no_identity()).then(|| back.uri().display_host()),
         logo_href: client.has_logo.then(|| cx.href(&logo)),
     }
@@ -153,7 +159,7 @@ fn signed_out(cx: &PageCx, back: Option<Return>) -> Response {
     let page = SignedOut {
         frame: cx.frame(),
         back: back.map(|back| Back {
-            name: back.client().metadata.name.clone(),
+            name: about::name(&back.client().metadata, cx.language()),
             href: back.location(),
         }),
     };

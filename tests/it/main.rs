@@ -20,6 +20,7 @@ mod audit_command;
 mod client_keys;
 mod conformance_shape;
 mod examples;
+mod languages;
 mod metrics;
 mod oauth2_client;
 mod openidconnect_client;
