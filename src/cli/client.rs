@@ -1,6 +1,7 @@
 //! `portcullis client`: the applications that sign people in and ask for tokens.
 
 mod about;
+mod answers;
 mod logo;
 mod metadata;
 mod options;

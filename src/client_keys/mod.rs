@@ -1,8 +1,11 @@
 //! The public keys of clients: registered with them (`jwks`), or fetched from where they publish them (`jwks_uri`, RFC 7591 §2)
 //! and kept in memory.
 
+mod encryption;
+
 use std::sync::Arc;
 
+pub use self::encryption::{NoFittingKey, check_encryption, for_encryption};
 use crate::app::App;
 use crate::crypto::jwk_set::JwkSet;
 use crate::crypto::jwt::{ClientJws, JsonObject, JwtError};

@@ -1,10 +1,11 @@
 //! The primitives, and the only room that names a cryptography crate.
 //!
-//! `ring` hashes, authenticates and seals; `aws-lc-rs` signs, verifies and makes keys; `argon2` hashes
-//! passwords; `jsonwebtoken` plays the foreign verifier. Callers see none of them: they see tokens, digests,
+//! `ring` hashes, authenticates and seals; `aws-lc-rs` signs, verifies, makes keys and encrypts to those of clients; `argon2`
+//! hashes passwords; `jsonwebtoken` plays the foreign verifier. Callers see none of them: they see tokens, digests,
 //! signers and verdicts. Nothing here reads a clock: `now` is an argument.
 
 pub mod digest;
+pub mod jwe;
 pub mod jwk_set;
 pub mod jwt;
 mod key_file;

@@ -83,7 +83,7 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &CodeRequest) -> Result<
         nonce: loaded.code.nonce.as_deref(),
         now: cx.now,
     };
-    let plan = plan(cx.app, cx.catalog, order)?;
+    let plan = plan(cx.app, cx.catalog, order).await?;
     match store.redeem_code(&loaded, &plan.stored, cx.now).await? {
         CodeOutcome::Redeemed => {
             cx.record(AuditKind::TokensIssued, grant, |event| {

@@ -41,7 +41,7 @@ pub(super) async fn exchange(
         nonce: None,
         now: cx.now,
     };
-    let plan = plan(cx.app, cx.catalog, order)?;
+    let plan = plan(cx.app, cx.catalog, order).await?;
     if let Some(token) = &plan.stored.access {
         cx.app.store().insert_access_token(token).await?;
     }

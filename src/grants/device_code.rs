@@ -71,7 +71,7 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &DeviceCodeRequest) -> R
         Decision::RefuseAndRevoke(reason) => return revoke(cx, &loaded, reason).await,
     }
     let approval = loaded.approval.as_ref().ok_or(Reason::DeviceWithdrawn)?;
-    let plan = plan_tokens(cx, request, approval)?;
+    let plan = plan_tokens(cx, request, approval).await?;
     match store
         .redeem_device_grant(&digest, approval.grant.id, &plan.stored, cx.now)
         .await?
@@ -93,7 +93,7 @@ fn last_poll(cx: &TokenCx<'_>, device: &DeviceGrant) -> Option<Timestamp> {
         .flatten()
 }
 
-fn plan_tokens(
+async fn plan_tokens(
     cx: &TokenCx<'_>,
     request: &DeviceCodeRequest,
     approval: &DeviceApproval,
@@ -116,7 +116,7 @@ fn plan_tokens(
         nonce: None,
         now: cx.now,
     };
-    plan(cx.app, cx.catalog, order)
+    plan(cx.app, cx.catalog, order).await
 }
 
 /// Written down unless the interval is as long as the request's whole life already.

@@ -104,7 +104,7 @@ async fn attempt(
         nonce: None,
         now: cx.now,
     };
-    let plan = plan(cx.app, cx.catalog, order)?;
+    let plan = plan(cx.app, cx.catalog, order).await?;
     match cx
         .app
         .store()

@@ -22,13 +22,18 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(bytes) = serde_json::to_vec(body) else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written");
     };
-    let mut response = with_type(status, "application/json", bytes);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-        .headers_mut()
-        .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    unkept(with_type(status, "application/json", bytes))
+}
+
+/// A JWT that nobody may keep (OpenID Connect Core §5.3.2).
+pub fn jwt(token: String) -> Response {
+    unkept(with_type(StatusCode::OK, "application/jwt", token.into_bytes()))
+}
+
+fn unkept(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 

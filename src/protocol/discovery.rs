@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::client_auth_method::ClientAuthMethod;
 use super::display::Display;
 use super::grant_type::GrantType;
+use super::jwe::{ContentEncryption, KeyManagementAlg};
 use super::pkce::CodeChallengeMethod;
 use super::prompt::PromptValue;
 use super::response_mode::ResponseMode;
@@ -61,6 +62,11 @@ pub struct Metadata {
     pub grant_types_supported: &'static [GrantType],
     pub subject_types_supported: &'static [SubjectType],
     pub id_token_signing_alg_values_supported: &'static [SigningAlg],
+    pub id_token_encryption_alg_values_supported: &'static [KeyManagementAlg],
+    pub id_token_encryption_enc_values_supported: &'static [ContentEncryption],
+    pub userinfo_signing_alg_values_supported: &'static [SigningAlg],
+    pub userinfo_encryption_alg_values_supported: &'static [KeyManagementAlg],
+    pub userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
@@ -121,6 +127,11 @@ impl Metadata {
             grant_types_supported: GrantType::ALL,
             subject_types_supported: SubjectType::ALL,
             id_token_signing_alg_values_supported: SigningAlg::ALL,
+            id_token_encryption_alg_values_supported: KeyManagementAlg::ALL,
+            id_token_encryption_enc_values_supported: ContentEncryption::ALL,
+            userinfo_signing_alg_values_supported: SigningAlg::ALL,
+            userinfo_encryption_alg_values_supported: KeyManagementAlg::ALL,
+            userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,

@@ -290,6 +290,9 @@ reasons! {
     ClientAuthThrottled => TooManyRequests, "too many failed authentications as the client or from the address";
     ClientThrottled => TooManyRequests, "too many requests of the client";
     AddressThrottled => TooManyRequests, "too many requests from the address";
+    // what is encrypted to a client
+    EncryptionKeyMissing => InvalidRequest, "the client has no key that its answers could be encrypted to";
+    EncryptionKeysUnavailable => TemporarilyUnavailable, "the keys that the client's answers are encrypted to cannot be fetched";
     // the server's own troubles
     StoreUnavailable => TemporarilyUnavailable, "the database cannot be reached";
     Busy => TemporarilyUnavailable, "too much work is queued";

@@ -6,11 +6,13 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::refusal::Refusal;
+use crate::client_keys::check_encryption;
 use crate::crypto::jwk_set::JwkSet;
 use crate::model::client::{ClientMetadata, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::display_text::label;
 use crate::protocol::grant_type::GrantType as Grant;
+use crate::protocol::redirect_uri::RedirectUri;
 
 /// The longest name of a client, in characters.
 pub const MAX_NAME: usize = 100;
@@ -77,13 +79,12 @@ fn check_keys(metadata: &ClientMetadata) -> Result<(), Refusal> {
         .auth_methods
         .iter()
         .any(|method| method.as_str() == "private_key_jwt");
-    let encrypted = metadata.id_token_encryption.is_some() || metadata.userinfo_encryption.is_some();
     let signs = metadata.request_objects.required;
-    if metadata.keys.is_none() && (proves_by_key || encrypted || signs) {
-        let why = "private_key_jwt, encrypted answers and signed requests need keys: send jwks or jwks_uri";
+    if metadata.keys.is_none() && (proves_by_key || signs) {
+        let why = "private_key_jwt and signed requests need keys: send jwks or jwks_uri";
         return Err(Refusal::metadata("jwks", why));
     }
-    Ok(())
+    check_encryption(metadata).map_err(|error| Refusal::metadata("jwks", error.to_string()))
 }
 
 /// OpenID Connect Front-Channel Logout §2.
@@ -148,6 +149,10 @@ pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<S
         return https(MEMBER, text);
     }
     link(MEMBER, text)
+}
+
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn parse(text: &str) -> Option<Url> {

@@ -85,6 +85,14 @@ impl Store {
         })
     }
 
+    /// The client as of `catalog`: no round trip while it is known.
+    pub async fn client_of(&self, catalog: &Catalog, id: &ClientId) -> Result<Option<Arc<Client>>> {
+        match self.cache.client(catalog.version, id) {
+            Some(client) => Ok(Some(client)),
+            None => Ok(self.find_client(id).await?.client),
+        }
+    }
+
     /// The current APIs and keys.
     pub async fn catalog(&self) -> Result<Arc<Catalog>> {
         let version = self.current_version(self.commit_mark()).await?;

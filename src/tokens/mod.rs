@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audience;
+pub mod envelope;
 pub mod id_token;
 pub mod introspect;
 pub mod person;

@@ -5,13 +5,17 @@ use serde::Serialize;
 
 use super::access::{self, Subject};
 use super::audience::Target;
+use super::envelope::Envelope;
 use super::id_token;
 use crate::app::App;
+use crate::crypto::jwe::Payload;
 use crate::crypto::jwt::SignError;
 use crate::crypto::keys::{KeyRing, Signer};
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::api::AccessTokenFormat;
 use crate::model::client::Client;
+use crate::model::grant::Grant;
+use crate::model::user::User;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::scope::{OPENID, Scope};
 use crate::protocol::signing_alg::SigningAlg;
@@ -67,8 +71,24 @@ pub struct Order<'a> {
     pub now: Timestamp,
 }
 
-/// Draws, builds and signs.
-pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan, OAuthError> {
+/// Draws, builds, signs, and encrypts what the client wants encrypted. Only its keys may have to be waited for.
+pub async fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan, OAuthError> {
+    let envelope = match order.about() {
+        Some(_) => {
+            let registered = order.client.metadata.id_token_encryption;
+            Envelope::prepare(app, order.client, registered, order.now).await?
+        }
+        None => None,
+    };
+    plan_with(app, catalog, order, envelope.as_ref())
+}
+
+fn plan_with(
+    app: &App,
+    catalog: &Catalog,
+    order: Order<'_>,
+    envelope: Option<&Envelope>,
+) -> Result<TokenPlan, OAuthError> {
     let ring = app.key_ring(catalog)?;
     let settings = &app.config().tokens;
     let lifetime = order.target.lifetime;
@@ -94,6 +114,10 @@ pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan,
         }
     };
     let id_token = sign_id_token(app, &ring, &order, &access_token)?;
+    let id_token = match (id_token, envelope) {
+        (Some(signed), Some(envelope)) => Some(envelope.seal(Payload::Jwt(&signed))?),
+        (signed, _) => signed,
+    };
     let refresh_token = order.refresh.then(|| OpaqueToken::generate(Kind::Refresh));
     stored.refresh = refresh_token.as_ref().map(|token| NewRefreshToken {
         digest: token.digest(),
@@ -110,20 +134,26 @@ pub fn plan(app: &App, catalog: &Catalog, order: Order<'_>) -> Result<TokenPlan,
     Ok(TokenPlan { response, stored })
 }
 
-/// An ID token comes with `openid`, for people only. What counts is the scope of this answer: a refresh may have narrowed
-/// it, or the client may have lost `openid` since.
+impl<'a> Order<'a> {
+    /// Whom an ID token tells of. One comes with `openid`, for people only. What counts is the scope of this answer: a refresh
+    /// may have narrowed it, or the client may have lost `openid` since.
+    fn about(&self) -> Option<(&'a User, &'a Grant)> {
+        match self.subject {
+            Subject::User { user, grant } if self.target.scope.contains(OPENID) => Some((user, grant)),
+            _ => None,
+        }
+    }
+}
+
 fn sign_id_token(
     app: &App,
     ring: &KeyRing,
     order: &Order<'_>,
     access_token: &str,
 ) -> Result<Option<String>, OAuthError> {
-    let Subject::User { user, grant } = order.subject else {
+    let Some((user, grant)) = order.about() else {
         return Ok(None);
     };
-    if !order.target.scope.contains(OPENID) {
-        return Ok(None);
-    }
     let allowed = ClaimSet::of_scope(&order.client.metadata.scope);
     let asked = grant.claims.id_token.filter(|claim| allowed.contains(claim));
     let mint = id_token::Mint {
@@ -141,14 +171,14 @@ fn sign_id_token(
     mint.sign(signer).map(Some).map_err(|error| unsigned(&error))
 }
 
-fn signer(ring: &KeyRing, alg: SigningAlg, now: Timestamp) -> Result<&Signer, OAuthError> {
+pub(super) fn signer(ring: &KeyRing, alg: SigningAlg, now: Timestamp) -> Result<&Signer, OAuthError> {
     ring.signer(alg, now).ok_or_else(|| {
         tracing::error!(%alg, "there is no signing key of this algorithm");
         Reason::Internal.into()
     })
 }
 
-fn unsigned(error: &SignError) -> OAuthError {
+pub(super) fn unsigned(error: &SignError) -> OAuthError {
     tracing::error!(%error, "a token could not be signed");
     Reason::Internal.into()
 }

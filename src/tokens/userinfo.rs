@@ -1,10 +1,15 @@
 //! What a client is told about a person (OpenID Connect Core §5.3), for live grants only.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::person;
+use super::envelope::Envelope;
 use super::verify::{self, GenuineAccessToken, Handle};
+use super::{id_token, person, plan};
 use crate::app::App;
+use crate::crypto::jwe::Payload;
+use crate::crypto::jwt;
+use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::OPENID;
@@ -16,8 +21,26 @@ use crate::time::Timestamp;
 pub struct UserInfo {
     /// To whom the access token was issued.
     pub client_id: ClientId,
-    /// The claims.
-    pub claims: Map<String, Value>,
+    /// What it is told.
+    pub answer: Answer,
+}
+
+/// In which form (§5.3.2).
+pub enum Answer {
+    /// The claims as JSON.
+    Plain(Map<String, Value>),
+    /// `application/jwt`: signed, encrypted, or both, as the client registered.
+    Jwt(String),
+}
+
+/// The claims as a JWT: with whom it is from, to whom, and when. Without `exp` it can pass as no ID token.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a ClientId,
+    iat: Timestamp,
+    #[serde(flatten)]
+    claims: &'a Map<String, Value>,
 }
 
 /// Answers an access token.
@@ -35,10 +58,47 @@ pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp)
         .await?
         .ok_or(Reason::AccessTokenGrantEnded)?;
     check_standing(&standing, now)?;
+    let client = app.store().client_of(catalog, &token.client_id).await?;
+    let client = client.ok_or(Reason::AccessTokenGrantEnded)?;
+    let claims = claims(&standing, &token);
     Ok(UserInfo {
-        claims: claims(&standing, &token),
+        answer: in_form(app, catalog, &client, claims, now).await?,
         client_id: token.client_id,
     })
+}
+
+/// Signed first, then encrypted (§5.3.2).
+async fn in_form(
+    app: &App,
+    catalog: &Catalog,
+    client: &Client,
+    claims: Map<String, Value>,
+    now: Timestamp,
+) -> Result<Answer, OAuthError> {
+    let envelope = Envelope::prepare(app, client, client.metadata.userinfo_encryption, now).await?;
+    let signed = match client.metadata.userinfo_alg {
+        None => None,
+        Some(alg) => {
+            let claims = Claims {
+                iss: app.issuer(),
+                aud: &client.client_id,
+                iat: now,
+                claims: &claims,
+            };
+            let ring = app.key_ring(catalog)?;
+            let signed = jwt::sign(plan::signer(&ring, alg, now)?, id_token::TYP, &claims);
+            Some(signed.map_err(|error| plan::unsigned(&error))?)
+        }
+    };
+    match (signed, envelope) {
+        (None, None) => Ok(Answer::Plain(claims)),
+        (Some(signed), None) => Ok(Answer::Jwt(signed)),
+        (Some(signed), Some(envelope)) => envelope.seal(Payload::Jwt(&signed)).map(Answer::Jwt),
+        (None, Some(envelope)) => {
+            let claims = serde_json::to_vec(&claims).map_err(|error| plan::unsigned(&error.into()))?;
+            envelope.seal(Payload::Claims(&claims)).map(Answer::Jwt)
+        }
+    }
 }
 
 /// Scope first: a token that has nothing to do with a person is told so, whatever its audience.

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
 use super::about;
+use super::answers;
 use super::options::Options;
 use crate::cli::cx::Cx;
 use crate::cli::text;
@@ -118,9 +119,8 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
         metadata.redirect_uri_at_token = false;
     }
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
-    metadata.id_token_alg = options.id_token_alg.unwrap_or(metadata.id_token_alg);
     about::apply(metadata, &options.about)?;
-    Ok(())
+    answers::apply(metadata, &options.answers)
 }
 
 /// Registers one more redirect URI.

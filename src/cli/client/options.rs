@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::about::AboutOptions;
+use super::answers::AnswerOptions;
 use super::subject::SubjectOptions;
 use crate::cli::text;
 use crate::model::client::PkcePolicy;
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::grant_type::GrantType;
-use crate::protocol::signing_alg::SigningAlg;
 
 /// What can be said about a client at registration and later. What is not given keeps its default or its present value.
 #[derive(Args, Debug, Default, Clone)]
@@ -43,9 +43,9 @@ pub struct Options {
     /// Its token requests leave redirect_uri out, as OAuth 2.1 has it
     #[arg(long)]
     pub no_redirect_uri_at_token: bool,
-    /// Signature of its ID tokens: RS256, PS256, ES256 or EdDSA [default: RS256]
-    #[arg(long, value_name = "ALG", value_parser = |text: &str| text::wire(text, SigningAlg::ALL))]
-    pub id_token_alg: Option<SigningAlg>,
+    /// How it is told.
+    #[command(flatten)]
+    pub answers: AnswerOptions,
     /// Which `sub` it sees.
     #[command(flatten)]
     pub subject: SubjectOptions,

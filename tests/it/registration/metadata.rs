@@ -20,7 +20,14 @@ fn read(document: &Value) -> Result<ClientMetadata, Refusal> {
 /// Every member that is there, and what it becomes.
 #[test]
 fn every_member_is_registered_and_told_back() {
-    let key = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] });
+    let key = json!({ "keys": [
+        { "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
+        {
+            "kty": "EC", "crv": "P-256", "kid": "2", "use": "enc",
+            "x": "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "y": "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck",
+        },
+        { "kty": "RSA", "kid": "3", "use": "enc", "n": format!("wVVV{}VQ", "VVVV".repeat(84)), "e": "AQAB" },
+    ] });
     let sent = json!({
         "client_name": "The shop",
         "client_name#de": "Der Laden",
@@ -171,6 +178,13 @@ fn dr_02_bad_members_are_refused_by_name() {
     // What is signed or encrypted needs keys; what two hosts share needs a sector.
     refused(
         json!({ "id_token_encrypted_response_alg": "ECDH-ES" }),
+        "jwks",
+        ErrorCode::InvalidClientMetadata,
+    );
+    let signing =
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] });
+    refused(
+        json!({ "userinfo_encrypted_response_alg": "ECDH-ES", "jwks": signing }),
         "jwks",
         ErrorCode::InvalidClientMetadata,
     );

@@ -289,8 +289,18 @@ both_stores! {
 async fn jw_26_what_is_not_offered_is_not_promised() {
     let server = TestServer::new(TestDb::sqlite().await).await;
     let metadata = server.get("/.well-known/openid-configuration").await.json();
+    for what in ["id_token", "userinfo"] {
+        let values = |list: &str| metadata[format!("{what}_encryption_{list}_values_supported")].clone();
+        let algorithms = ["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"];
+        assert_eq!(values("alg"), serde_json::json!(algorithms));
+        assert_eq!(
+            values("enc"),
+            serde_json::json!(["A128CBC-HS256", "A128GCM", "A256GCM"])
+        );
+    }
     let names: Vec<_> = metadata.as_object().unwrap().keys().cloned().collect();
-    assert!(!names.iter().any(|name| name.contains("encryption")), "{names:?}");
+    let decrypted = |name: &&String| name.starts_with("request_object_encryption");
+    assert!(!names.iter().any(|name| decrypted(&name)), "{names:?}");
     assert_eq!(
         metadata["subject_types_supported"],
         serde_json::json!(["public", "pairwise"])

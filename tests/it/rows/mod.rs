@@ -20,6 +20,7 @@ mod device_decisions;
 mod device_page;
 mod documents;
 mod dump;
+mod encryption;
 mod exhaustion;
 mod faults;
 mod forged_jwts;

@@ -12,6 +12,7 @@ mod fixtures;
 mod html;
 mod http;
 mod https;
+pub mod jwe;
 pub mod process;
 mod proxy;
 pub mod scrape;
