@@ -17,6 +17,7 @@ use crate::http::{csp, paths, respond};
 use crate::limits::requests::permit_address;
 use crate::logout::request::{Asked, Facts, PARAMETERS, Return, Step, decide, read};
 use crate::model::user::User;
+use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
 
@@ -27,7 +28,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let params = in_query(&cx, query)?;
+    let params = in_query(query).map_err(|reason| cx.error(reason))?;
     let asked = how(&method, &headers);
     answer(cx, &params, asked).await
 }
@@ -43,10 +44,10 @@ pub async fn post(
     body: Body,
 ) -> Result<Response, Response> {
     let limit = cx.app.config().server.max_body;
-    let in_body = form::read(&headers, body, limit)
-        .await
-        .map_err(|reason| cx.error(reason))?;
-    let params = in_query(&cx, query)?.join(in_body);
+    let params = match (in_query(query), form::read(&headers, body, limit).await) {
+        (Ok(in_query), Ok(in_body)) => in_query.join(in_body),
+        (Err(reason), _) | (_, Err(reason)) => return Err(cx.error(reason)),
+    };
     if params.mentions("csrf") {
         return confirmed(cx, &params).await;
     }
@@ -56,8 +57,8 @@ pub async fn post(
     answer(cx, &params, how(&method, &headers)).await
 }
 
-fn in_query(cx: &PageCx, query: Option<String>) -> Result<Params, Response> {
-    Params::parse(query.unwrap_or_default().as_bytes()).map_err(|reason| cx.error(reason))
+fn in_query(query: Option<String>) -> Result<Params, Reason> {
+    Params::parse(query.unwrap_or_default().as_bytes())
 }
 
 /// Browsers tell what a request is for; what does not tell is taken for a person.
@@ -86,7 +87,9 @@ async fn answer(mut cx: PageCx, params: &Params, asked: Asked) -> Result<Respons
     let facts = Facts {
         request: &request,
         asked,
-        session: signed_in.as_ref().map(|signed_in| &signed_in.session),
+        signed_in: signed_in
+            .as_ref()
+            .map(|signed_in| (&signed_in.session, &signed_in.user)),
     };
     let step = decide(&facts).map_err(|reason| cx.error(reason))?;
     let mut response = match (step, signed_in) {
