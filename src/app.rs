@@ -10,7 +10,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{GuardedFetch, OutboundError};
+use crate::outbound::{BadAuthorities, GuardedFetch};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -26,7 +26,7 @@ pub enum SettingsError {
     Passwords(#[from] PasswordError),
     /// `[outbound]`.
     #[error("outbound.extra_ca: {0}")]
-    Outbound(#[from] OutboundError),
+    Outbound(#[from] BadAuthorities),
 }
 
 /// The server's state; cheap to clone.
@@ -59,8 +59,8 @@ impl App {
         let throttle_key = master_key.derive("throttle");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
-        let fetch = GuardedFetch::new(&config.outbound)?;
         let metrics = metrics(&config);
+        let fetch = GuardedFetch::new(&config.outbound, metrics.clone())?;
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,

@@ -5,15 +5,23 @@
 //! is fetched by [`GuardedFetch`] alone.
 
 mod addresses;
+mod authorities;
 mod guarded;
+mod leave;
+mod purpose;
+mod resolver;
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
-pub use self::guarded::{Document, GuardedFetch};
+pub use self::authorities::BadAuthorities;
+pub use self::guarded::{Document, GuardedFetch, MAX_LOGO_BYTES};
+pub use self::purpose::Purpose;
+pub use self::resolver::{LookingUp, Lookup};
 use crate::time::Timestamp;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,12 +71,12 @@ pub enum OutboundError {
     /// The address is none that strangers may send us to.
     #[error("the address may not be fetched")]
     Refused,
-    /// The file of authorities to trust cannot be read, or holds no certificate.
-    #[error("the file of certificate authorities cannot be used")]
-    BadAuthorities,
     /// More than is read.
     #[error("the answer is too long")]
     TooLarge,
+    /// The body is compressed, and nobody asked for that.
+    #[error("the answer is compressed")]
+    Encoded,
     /// The body is not UTF-8.
     #[error("the answer is not text")]
     NotText,
@@ -174,9 +182,39 @@ async fn read(mut response: Response) -> Result<String, OutboundError> {
     String::from_utf8(body).map_err(|_| OutboundError::NotText)
 }
 
+impl OutboundError {
+    /// Its name in metrics and traces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Encoded => "encoded",
+            Self::NotText => "not_text",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Ours, if the cause of it all is one: what a resolver of ours refused comes back wrapped several times.
+fn own_cause(error: &reqwest::Error) -> Option<OutboundError> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(own) = error.downcast_ref() {
+            return Some(*own);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl From<reqwest::Error> for OutboundError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
+        if let Some(cause) = own_cause(&error) {
+            cause
+        } else if error.is_timeout() {
             Self::TimedOut
         } else if error.is_connect() {
             Self::Unreachable

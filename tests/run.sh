@@ -5,7 +5,7 @@
 #   tests/run.sh rust|clients|browser   one part (or several)
 #   tests/run.sh --quick             no doc tests, fewer generated cases, no Prometheus, clients on SQLite only, no browser
 #
-# Needs Rust, a C compiler and git. What else is missing (PostgreSQL, Prometheus, Chromium, Node.js, oidc-agent) it gets with apt.
+# Needs Rust, a C compiler and git. What else is missing (PostgreSQL, Prometheus, Chromium, Node.js, Python, httpd …) it gets with apt.
 # PORTCULLIS_TEST_POSTGRES=postgres://… uses a server of yours in place of a private one.
 set -euo pipefail
 
@@ -90,6 +90,10 @@ build_server() {
 }
 
 part_clients() {
+    if ! python_environment tests/clients/authlib/requirements.txt; then
+        record "Python" 0 1 1
+        return 0
+    fi
     part_node clients "clients, SQLite" PORTCULLIS_TEST_TARGET=demo
     $quick || part_node clients "clients, PostgreSQL" PORTCULLIS_TEST_TARGET=postgres
 }
@@ -118,6 +122,18 @@ npm_ci() {
     local installed=$1/node_modules/.package-lock.json
     [[ $installed -nt $1/package-lock.json ]] ||
         bounded 300 npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+# python_environment <requirements>: a virtual environment of exactly these packages, once per list
+python_environment() {
+    local home=$TARGET_DIR/python
+    export PORTCULLIS_TEST_PYTHON=$home/bin/python3
+    cmp --silent "$1" "$home/installed.txt" && return 0
+    heading "pip install"
+    rm -rf "$home"
+    bounded 120 python3 -m venv "$home" || return 1
+    bounded 300 "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$1" || return 1
+    cp "$1" "$home/installed.txt"
 }
 
 # bounded <seconds> <command …>: ends with everything it started when time is up, or when we are interrupted
@@ -181,6 +197,8 @@ install_missing() {
     fi
     if wants clients; then
         command -v oidc-gen >/dev/null || packages+=(oidc-agent-cli)
+        python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+        [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || packages+=(libapache2-mod-auth-openidc) # starts nothing
     fi
     if wants clients || wants browser; then
         command -v node >/dev/null || packages+=(nodejs)

@@ -1,12 +1,13 @@
 //! Places inside the network that may be reached although strangers name them.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::net::{IpAddr, Ipv6Addr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use super::Network;
 
-/// "jwks.internal", "jwks.internal:8443", "10.0.0.0/8" or "127.0.0.1".
+/// "jwks.internal", "jwks.internal:8443", "[fd00::1]:8443", "10.0.0.0/8" or "127.0.0.1".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum AllowedHost {
@@ -53,6 +54,10 @@ impl FromStr for AllowedHost {
             Some((name, port)) => (name, Some(port.parse().map_err(|_| invalid())?)),
             None => (text, None),
         };
+        if let Some(v6) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let address: Ipv6Addr = v6.parse().map_err(|_| invalid())?;
+            return Ok(Self::Name(address.to_string(), port));
+        }
         let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if name.is_empty() || !name.bytes().all(is_host_byte) {
             return Err(invalid());
@@ -78,6 +83,7 @@ impl From<AllowedHost> for String {
 impl fmt::Display for AllowedHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Name(v6, Some(port)) if v6.contains(':') => write!(f, "[{v6}]:{port}"),
             Self::Name(name, Some(port)) => write!(f, "{name}:{port}"),
             Self::Name(name, None) => f.write_str(name),
             Self::Network(network) => network.fmt(f),

@@ -42,6 +42,7 @@ struct Inner {
     throttled: Vec<Counter>,
     statements: Family<&'static str, Histogram>,
     pool_timeouts: Counter,
+    fetches: Family<(&'static str, &'static str), Histogram>,
     swept: Family<&'static str, Counter>,
 }
 
@@ -98,6 +99,7 @@ impl Metrics {
             statements: Family::default(),
             pool_timeouts: counter(&recorder, &names::POOL_TIMEOUTS, &[]),
             swept: Family::default(),
+            fetches: Family::default(),
             recorder,
         }))))
     }
@@ -160,6 +162,17 @@ impl Metrics {
     pub fn pool_timed_out(&self) {
         let Some(inner) = &self.0 else { return };
         inner.pool_timeouts.increment(1);
+    }
+
+    /// Something was fetched for a client, or was not; how it ended.
+    pub fn fetched(&self, purpose: &'static str, outcome: &'static str, took: Duration) {
+        let Some(inner) = &self.0 else { return };
+        let key = (purpose, outcome);
+        let make = || {
+            let labels = [("outcome", outcome), ("purpose", purpose)];
+            (key, histogram(&inner.recorder, &names::FETCHES, &labels))
+        };
+        inner.fetches.get(&key, make).record(took);
     }
 
     /// Expired rows were removed from a table.

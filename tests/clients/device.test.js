@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as client from 'openid-client';
-import { Browser } from './support/browser.js';
+import { enterUserCode } from './support/browser.js';
 import { startServer } from './support/target.js';
 
 const run = promisify(execFile);
@@ -26,27 +26,13 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** The person's part: enters the code, signs in, decides. Resolves to the heading of the last page. */
-async function answer(userCode, decision) {
-  const browser = new Browser();
-  let page = await browser.open(`${server.issuer}/device`);
-  const form = () => page.document.querySelector('form');
-  page = await browser.submit(page, form(), { fields: { user_code: userCode } });
-  assert.ok(page.document.querySelector('input[name=password]'), `${page.status} ${page.document.structuredText}`);
-  const { username, password } = server.user;
-  page = await browser.submit(page, form(), { fields: { username, password } });
-  assert.ok(page.document.structuredText.includes(userCode), 'the code is shown for comparison');
-  page = await browser.submit(page, form(), { button: ['decision', decision] });
-  return page.document.querySelector('h1').structuredText;
-}
-
 test('openid-client: start, poll, tokens', async () => {
   assert.ok(config.serverMetadata().device_authorization_endpoint);
   const started = await client.initiateDeviceAuthorization(config, { scope: SCOPE });
   assert.equal(started.interval, 5);
   const [tokens, heading] = await Promise.all([
     client.pollDeviceAuthorizationGrant(config, started),
-    answer(started.user_code, 'allow'),
+    enterUserCode(server, started.user_code, 'allow'),
   ]);
   assert.equal(heading, 'Your device is connected');
   assert.equal(tokens.claims().iss, server.issuer);
@@ -61,7 +47,7 @@ test('openid-client: a refusal ends the polling', async () => {
   const started = await client.initiateDeviceAuthorization(config, { scope: SCOPE });
   const polling = client.pollDeviceAuthorizationGrant(config, started);
   const refused = assert.rejects(polling, (error) => error.error === 'access_denied' && error.status === 400);
-  assert.equal(await answer(started.user_code, 'deny'), 'You refused the device');
+  assert.equal(await enterUserCode(server, started.user_code, 'deny'), 'You refused the device');
   await refused;
 });
 
@@ -78,7 +64,7 @@ test('oidc-agent: an account by the device flow, and tokens from it', { timeout:
   env.OIDC_SOCK = agent.socket;
   try {
     const { userCode, finished } = await startOidcGen(env, password);
-    assert.equal(await answer(userCode, 'allow'), 'Your device is connected');
+    assert.equal(await enterUserCode(server, userCode, 'allow'), 'Your device is connected');
     assert.equal(await finished(), 0);
     await run('oidc-add', ['--remove', 'portcullis'], { env });
     await run('oidc-add', [`--pw-file=${password}`, 'portcullis'], { env });

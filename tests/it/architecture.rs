@@ -29,6 +29,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "protocol",
         "settings that name protocol values are those values",
     ),
+    ("outbound", "telemetry", "what is fetched for clients is counted"),
     ("grants", "tokens", "a grant ends in tokens"),
     (
         "authorize",
@@ -297,6 +298,25 @@ fn every_declared_statement_is_prepared_by_a_test() {
         .map(|file| file.path.clone())
         .collect();
     assert_none(&findings, "not in `all_statements`");
+}
+
+/// A pairwise client must never meet the public subject of a person, so nothing else makes a `sub` of a user's key.
+#[test]
+fn subjects_are_made_in_one_place() {
+    const SUBJECTS: &[(&str, usize, &str)] = &[
+        ("tokens/subject.rs", 1, "the public subject"),
+        ("cli/user.rs", 1, "operators see keys"),
+    ];
+    let mut findings = Vec::new();
+    for file in files() {
+        let spelled = ["user.id.to_string()", "user_id.to_string()", "UserId::to_string"];
+        let found: usize = spelled.iter().map(|name| file.lines_with(name).count()).sum();
+        let allowed = SUBJECTS.iter().find(|(path, ..)| *path == file.path);
+        if found != allowed.map_or(0, |(_, count, _)| *count) {
+            findings.push(format!("{}: {found} times", file.path));
+        }
+    }
+    assert_none(&findings, "`sub` comes from `tokens::subject`");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::{Method, StatusCode, Version};
 use axum::routing::{get, post};
-use portcullis::outbound::OutboundError;
+use portcullis::outbound::{OutboundError, Purpose};
 
 use crate::support::{Https, Received, TestDb, TestServer, document};
 
@@ -21,7 +21,7 @@ async fn a_document_is_fetched_and_a_form_is_sent() {
     let fetched = server
         .app
         .fetch()
-        .get(&https.url("/jwks?a=b"), "application/json")
+        .get(Purpose::Jwks, &https.url("/jwks?a=b"), "application/json")
         .await
         .unwrap();
     assert_eq!(
@@ -30,7 +30,10 @@ async fn a_document_is_fetched_and_a_form_is_sent() {
     );
     assert_eq!(fetched.body, b"{\"keys\":[]}");
     let url = https.url_at("localhost", "/told");
-    let told = server.app.fetch().post_form(&url, &[("logout_token", "a b")]);
+    let told = server
+        .app
+        .fetch()
+        .post_form(Purpose::BackchannelLogout, &url, &[("logout_token", "a b")]);
     assert_eq!(told.await.unwrap().status, 204);
 
     let [read, sent] = &https.requests()[..] else {
@@ -46,7 +49,11 @@ async fn a_document_is_fetched_and_a_form_is_sent() {
 
     // Without its authority, and without leave, nothing comes of it.
     let strict = TestServer::with(TestDb::sqlite().await, |_| {}).await;
-    let refused = strict.app.fetch().get(&https.url("/jwks"), "application/json").await;
+    let refused = strict
+        .app
+        .fetch()
+        .get(Purpose::Jwks, &https.url("/jwks"), "application/json")
+        .await;
     assert_eq!(refused.unwrap_err(), OutboundError::Refused);
     let distrusting = TestServer::with_fetches(TestDb::sqlite().await, &https, |config| {
         config.outbound.extra_ca = std::path::PathBuf::new();
@@ -55,7 +62,7 @@ async fn a_document_is_fetched_and_a_form_is_sent() {
         .await
         .app
         .fetch()
-        .get(&https.url("/jwks"), "application/json")
+        .get(Purpose::Jwks, &https.url("/jwks"), "application/json")
         .await;
     assert_eq!(unreachable.unwrap_err(), OutboundError::Unreachable);
     assert_eq!(https.hits(), 2);
@@ -72,7 +79,7 @@ async fn several_servers_may_be_permitted_and_may_go_away() {
         server
             .app
             .fetch()
-            .get(&https.url("/"), "*/*")
+            .get(Purpose::Jwks, &https.url("/"), "*/*")
             .await
             .map(|found| found.body)
     };

@@ -100,6 +100,10 @@ metrics! {
     CONNECTION_LIMIT = "portcullis_database_connection_limit" Kind::Gauge, ["pool"],
         "The most connections that a pool may open.";
 
+    // what clients have fetched
+    FETCHES = "portcullis_fetch_duration_seconds" Kind::Histogram(REQUEST_BUCKETS), ["outcome", "purpose"],
+        "Time that fetches from addresses that clients name took, by purpose and outcome: ok, status (any but 2xx), refused (an address inside, or none that may be named), or what broke it off.";
+
     // passwords
     HASHING_LIMIT = "portcullis_password_hashing_limit" Kind::Gauge, [],
         "Password hashes that may run at the same time.";

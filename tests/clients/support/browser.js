@@ -1,6 +1,7 @@
 // A browser without script, as small as the client tests need: cookies, redirects, forms.
 
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { parse } from 'node-html-parser';
 
 const MAX_HOPS = 10;
@@ -10,25 +11,18 @@ export class Browser {
 
   /**
    * Follows redirects until a page answers, or until the server sends us to `callback`: that URL is never fetched.
-   * Resolves to `{ callback: URL }` or to `{ url, status, document }`.
+   * Resolves to `{ callback: URL }` or to `{ url, status, text, document }`.
    */
   async open(url, { callback, method = 'GET', body } = {}) {
     let next = new URL(url);
     for (let hop = 0; hop < MAX_HOPS; hop += 1) {
-      const response = await fetch(next, {
-        method,
-        body,
-        redirect: 'manual',
-        headers: this.#headers(next, method),
-        signal: AbortSignal.timeout(15_000),
-      });
+      const response = await send(next, method, this.#headers(next, method), body);
       this.#remember(response);
-      const location = response.headers.get('location');
-      if (location === null) {
-        return { url: next, status: response.status, document: parse(await response.text()) };
+      const { location } = response.headers;
+      if (location === undefined) {
+        return { url: next, status: response.status, text: response.text, document: parse(response.text) };
       }
       assert.ok([302, 303].includes(response.status), `${response.status} from ${next}`);
-      await response.body?.cancel();
       next = new URL(location, next);
       if (callback && isAt(next, callback)) return { callback: next };
       method = 'GET';
@@ -45,11 +39,17 @@ export class Browser {
     return this.open(formAction(page, form), { method: 'POST', body, callback });
   }
 
+  /** Drops the cookie `name`. */
+  forget(name) {
+    this.#cookies.delete(name);
+  }
+
   #headers(url, method) {
-    const headers = { accept: 'text/html' };
+    const headers = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     if (cookies) headers.cookie = cookies;
     if (method === 'POST') {
+      headers['content-type'] = 'application/x-www-form-urlencoded';
       headers.origin = url.origin;
       headers['sec-fetch-site'] = 'same-origin';
     }
@@ -57,7 +57,7 @@ export class Browser {
   }
 
   #remember(response) {
-    for (const line of response.headers.getSetCookie()) {
+    for (const line of response.headers['set-cookie'] ?? []) {
       const [pair, ...attributes] = line.split(';').map((part) => part.trim());
       const [name, ...value] = pair.split('=');
       const gone = attributes.some((attribute) => /^max-age=(0|-\d+)$/i.test(attribute));
@@ -65,6 +65,46 @@ export class Browser {
       else this.#cookies.set(name, value.join('='));
     }
   }
+}
+
+/** Signs in and decides where it is asked; resolves to the first page that asks for neither, the server's or an application's. */
+export async function answerPages(browser, page, { user: { username, password }, decision = 'allow' }) {
+  for (let step = 0; step < 4; step += 1) {
+    const login = page.document.querySelector('form:has(input[name=password])');
+    const consent = page.document.querySelector('form:has(button[name=decision])');
+    if (login) page = await browser.submit(page, login, { fields: { username, password } });
+    else if (consent) page = await browser.submit(page, consent, { button: ['decision', decision] });
+    else return page;
+  }
+  throw new Error(`it asks again and again: ${page.status} from ${page.url}`);
+}
+
+/** Lets a device in, or not: enters its code in a browser of its own and signs in. Resolves to the heading of the last page. */
+export async function enterUserCode(server, userCode, decision) {
+  const browser = new Browser();
+  let page = await browser.open(`${server.issuer}/device`);
+  const form = () => page.document.querySelector('form');
+  page = await browser.submit(page, form(), { fields: { user_code: userCode } });
+  assert.ok(page.document.querySelector('input[name=password]'), `${page.status} ${page.document.structuredText}`);
+  const { username, password } = server.user;
+  page = await browser.submit(page, form(), { fields: { username, password } });
+  assert.ok(page.document.structuredText.includes(userCode), 'the code is shown for comparison');
+  page = await browser.submit(page, form(), { button: ['decision', decision] });
+  return page.document.querySelector('h1').structuredText;
+}
+
+/** One request as a browser navigates: `fetch` would say that a script asks. */
+function send(url, method, headers, body) {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, headers, signal: AbortSignal.timeout(15_000) }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part) => (text += part));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(body?.toString());
+  });
 }
 
 /**

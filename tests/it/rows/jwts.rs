@@ -286,12 +286,15 @@ both_stores! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jw_26_and_27_what_is_not_offered_is_not_promised() {
+async fn jw_26_what_is_not_offered_is_not_promised() {
     let server = TestServer::new(TestDb::sqlite().await).await;
     let metadata = server.get("/.well-known/openid-configuration").await.json();
     let names: Vec<_> = metadata.as_object().unwrap().keys().cloned().collect();
     assert!(!names.iter().any(|name| name.contains("encryption")), "{names:?}");
-    assert_eq!(metadata["subject_types_supported"], serde_json::json!(["public"]));
+    assert_eq!(
+        metadata["subject_types_supported"],
+        serde_json::json!(["public", "pairwise"])
+    );
     assert_eq!(metadata["request_parameter_supported"], Value::Bool(false));
     assert_eq!(metadata["request_uri_parameter_supported"], Value::Bool(false));
     let algorithms = metadata["id_token_signing_alg_values_supported"].as_array().unwrap();

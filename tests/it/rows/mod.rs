@@ -46,4 +46,5 @@ mod sign_in;
 mod sign_out;
 mod soak;
 mod sockets;
+mod subjects;
 mod throttling;

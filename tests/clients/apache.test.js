@@ -1,0 +1,104 @@
+// Apache httpd with mod_auth_openidc, set up as its documentation says: a page that asks for a sign-in, and what it is told.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { startApache } from './support/apache.js';
+import { answerPages, Browser } from './support/browser.js';
+import { startInstallation } from './support/installation.js';
+
+const CALLBACK = '/private/callback';
+
+let server;
+
+before(async () => {
+  server = await startInstallation({
+    claims: { name: 'Alice Example', email: 'alice@example.org', email_verified: true },
+  });
+});
+after(() => server?.stop());
+
+/** Runs `body` with an httpd whose module is a registered client with these `settings` besides. */
+async function withApache({ client: options = [], settings = '' }, body) {
+  const oidc = async ({ origin }) => {
+    const { client_id, client_secret } = await server.portcullis(
+      ...['client', 'create', '--json', '--name', 'Intranet', '--redirect-uri', origin + CALLBACK, ...options],
+    );
+    return `OIDCProviderMetadataURL ${server.issuer}/.well-known/openid-configuration
+OIDCClientID ${client_id}
+OIDCClientSecret ${client_secret}
+OIDCRedirectURI ${origin}${CALLBACK}
+OIDCCryptoPassphrase ${randomUUID()}
+OIDCPKCEMethod S256
+OIDCRemoteUserClaim preferred_username
+${settings}
+`;
+  };
+  const apache = await startApache({ oidc });
+  try {
+    await body(apache);
+  } catch (error) {
+    error.message += `\n${await apache.log()}`;
+    throw error;
+  } finally {
+    await apache.stop();
+  }
+}
+
+/** Opens the page that asks for a sign-in, and does what is asked; resolves to what it shows. */
+async function openPrivate(apache, browser) {
+  const page = await answerPages(browser, await browser.open(`${apache.origin}/private`), server);
+  assert.equal(page.url.href, `${apache.origin}/private`);
+  return Object.fromEntries(page.document.textContent.trim().split('\n').map((line) => line.split('=')));
+}
+
+test('a page asks for a sign-in, and is told who it is', async () => {
+  await withApache({ settings: 'OIDCScope "openid profile email"' }, async (apache) => {
+    const told = await openPrivate(apache, new Browser());
+    assert.match(told.sub, /^[0-9a-f-]{36}$/);
+    const { sub, ...rest } = told;
+    assert.deepEqual(rest, {
+      iss: server.issuer,
+      preferred_username: server.user.username,
+      name: 'Alice Example',
+      email: 'alice@example.org',
+      email_verified: '1',
+      user: server.user.username,
+    });
+  });
+});
+
+test('one sign-in is enough for two applications', async () => {
+  const settings = 'OIDCScope "openid profile"';
+  await withApache({ settings }, async (first) => {
+    await withApache({ client: ['--trusted'], settings }, async (second) => {
+      const browser = new Browser();
+      const told = await openPrivate(first, browser);
+      browser.forget('mod_auth_openidc_session'); // cookies know no ports: the second one is another application
+      const page = await browser.open(`${second.origin}/private`);
+      assert.ok(page.document.textContent.includes(`sub=${told.sub}\n`), 'nothing was asked');
+    });
+  });
+});
+
+test('a secret in the body, and new tokens by a refresh token', async () => {
+  const settings = `OIDCScope "openid profile offline_access"
+OIDCAuthRequestParams prompt=consent
+OIDCProviderTokenEndpointAuth client_secret_post
+OIDCInfoHook access_token refresh_token userinfo`;
+  await withApache({ client: ['--auth-method', 'client_secret_post'], settings }, async (apache) => {
+    const browser = new Browser();
+    const { sub } = await openPrivate(apache, browser);
+    const info = async () => JSON.parse((await browser.open(`${apache.origin}${CALLBACK}?info=json`)).text);
+    const first = await info();
+    assert.equal(first.userinfo.sub, sub);
+    const back = encodeURIComponent(`${apache.origin}/private`);
+    const page = await browser.open(
+      `${apache.origin}${CALLBACK}?refresh=${back}&access_token=${encodeURIComponent(first.access_token)}`,
+    );
+    assert.equal(page.url.href, `${apache.origin}/private`, 'without an error in the address');
+    const second = await info();
+    assert.notEqual(second.access_token, first.access_token);
+    assert.notEqual(second.refresh_token, first.refresh_token);
+  });
+});
