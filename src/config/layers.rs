@@ -362,6 +362,7 @@ const SECTIONS: &[&str] = &[
     "limits",
     "account",
     "outbound",
+    "logout",
     "log",
     "metrics",
     "tracing",

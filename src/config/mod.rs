@@ -18,6 +18,7 @@ mod keys;
 mod layers;
 mod limits;
 mod log;
+mod logout;
 mod metrics;
 mod network;
 mod optional;
@@ -48,6 +49,7 @@ pub use self::{
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    logout::LogoutConfig,
     network::{InvalidNetwork, Network},
     optional::Optional,
     outbound::OutboundConfig,
@@ -88,6 +90,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
+    /// Telling clients that somebody signed out.
+    pub logout: LogoutConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -152,6 +156,7 @@ impl Config {
         self.passwords.check(&mut report);
         self.account.check(&mut report);
         self.outbound.check(&mut report);
+        self.logout.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -171,6 +176,7 @@ impl Config {
             account,
             limits,
             outbound,
+            logout,
             log,
             metrics,
             tracing,
@@ -189,6 +195,7 @@ impl Config {
             account,
             limits,
             outbound,
+            logout,
             log,
             metrics,
             tracing,
@@ -213,6 +220,7 @@ struct Settings {
     account: AccountConfig,
     limits: LimitsConfig,
     outbound: OutboundConfig,
+    logout: LogoutConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,

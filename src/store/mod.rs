@@ -19,6 +19,7 @@ mod grants;
 mod inspection;
 mod interactions;
 mod introspection;
+mod logouts;
 mod migrate;
 mod patience;
 mod pools;
@@ -37,6 +38,7 @@ mod web_sessions;
 use std::sync::Arc;
 
 use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
+use tokio::sync::Notify;
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
@@ -51,6 +53,7 @@ pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, New
 pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
+pub use logouts::LogoutNotice;
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
@@ -70,6 +73,8 @@ pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
     pace: Arc<device_pace::DevicePace>,
+    /// That this process has ended a sign-in.
+    ended: Arc<Notify>,
 }
 
 /// The closed set of backends.
@@ -116,6 +121,7 @@ impl Store {
             db,
             cache: Arc::default(),
             pace: Arc::default(),
+            ended: Arc::default(),
         })
     }
 
@@ -178,6 +184,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
+        logouts::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
         recovery::STATEMENTS,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::jobs;
 use portcullis::model::api::AccessTokenFormat;
-use portcullis::model::client::{ClientSecret, SecretVerifier};
+use portcullis::model::client::{ClientSecret, LogoutChannel, SecretVerifier};
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{ClientWrite, SecretRotation, table_columns};
 
@@ -28,8 +28,10 @@ const TABLES: &[(&str, Growth)] = &[
     ("device_visit", Growth::Swept),
     ("grants", Growth::Swept),
     ("interaction", Growth::Swept),
+    ("logout_notice", Growth::Swept),
     ("refresh_token", Growth::Swept),
     ("revoked_jwt", Growth::Swept),
+    ("session_client", Growth::Swept),
     ("signing_key", Growth::Swept),
     ("throttle", Growth::Swept),
     ("web_session", Growth::Swept),
@@ -88,7 +90,15 @@ impl World {
             .await;
         server.alice().await;
         Self {
-            shop: server.add_client(ClientSpec::web("shop")).await,
+            shop: server
+                .add_client(ClientSpec::web("shop").metadata(|client| {
+                    // Nobody is there: it is tried until it is given up.
+                    client.logout.backchannel = Some(LogoutChannel {
+                        uri: "https://127.0.0.1:1/signed-out".to_owned(),
+                        session_required: true,
+                    });
+                }))
+                .await,
             batch: server
                 .add_client(ClientSpec::service("batch").metadata(|client| {
                     client.scope = crate::support::scope("jobs:run");
@@ -104,6 +114,8 @@ impl World {
         self.load().await;
         for _ in 0..2 {
             self.server.advance(i64::from(DAY) / 2);
+            jobs::backchannel_logout::once(&self.server.app).await.unwrap();
+            jobs::audit::flush(&self.server.app).await.unwrap();
             jobs::sweep::once(&self.server.app).await.unwrap();
         }
     }
@@ -127,8 +139,7 @@ impl World {
         abandoned.authorize(&AuthRequest::new(&shop, "openid")).await.page();
         Browser::new(server).open("/login").await.page();
         let mut leaving = Browser::new(server);
-        leaving.open("/login").await.page();
-        leaving.sign_in("alice", PASSWORD).await.page();
+        leaving.grant(&AuthRequest::new(&shop, "openid"), "alice").await.code();
         leaving.open("/logout").await.page();
         leaving.submit(&[]).await.page();
         // A device that nobody allows, though somebody enters its code.
@@ -144,6 +155,7 @@ impl World {
             .await
             .unwrap();
         self.rotate_secret().await;
+        jobs::backchannel_logout::once(&self.server.app).await.unwrap();
         jobs::audit::flush(&self.server.app).await.unwrap();
     }
 
@@ -216,7 +228,10 @@ both_stores! {
         assert!(later_pages <= pages + pages / 20 + 2, "the file has {later_pages} pages, and had {pages}");
 
         // And it all goes when the load ends: what is left are the keys, and the newest secret of each client.
-        world.server.advance(3 * i64::from(DAY));
+        world.server.advance(i64::from(DAY));
+        jobs::backchannel_logout::once(&world.server.app).await.unwrap();
+        jobs::audit::flush(&world.server.app).await.unwrap();
+        world.server.advance(2 * i64::from(DAY));
         jobs::sweep::once(&world.server.app).await.unwrap();
         let left = world.rows().await;
         for (table, _) in TABLES.iter().filter(|(_, growth)| matches!(growth, Growth::Swept)) {
