@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use crate::model::client::SubjectPolicy;
-use crate::outbound::{Document, GuardedFetch, OutboundError};
+use crate::outbound::{Document, GuardedFetch, OutboundError, Purpose};
 use crate::protocol::redirect_uri::RedirectUri;
 
 /// The most redirect URIs that a sector's document may list.
@@ -48,7 +48,7 @@ pub async fn resolve(
         return Ok(SubjectPolicy::Pairwise { sector, uri: None });
     };
     let url = fetch.check(uri)?;
-    let document = fetch.get(uri, "application/json").await?;
+    let document = fetch.get(Purpose::SectorIdentifier, uri, "application/json").await?;
     check_listed(&document, redirect_uris)?;
     Ok(SubjectPolicy::Pairwise {
         sector: host(&url).ok_or(SectorError::NoHost)?,

@@ -9,9 +9,7 @@ use portcullis::model::client::{ClientSecret, LogoutChannel, SecretVerifier};
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{ClientWrite, SecretRotation, table_columns};
 
-use crate::support::{
-    AuthRequest, Browser, ClientSpec, PASSWORD, TestClient, TestServer, Tokens, api, both_stores, seconds,
-};
+use crate::support::{AuthRequest, Browser, ClientSpec, TestClient, TestServer, Tokens, api, both_stores, seconds};
 
 const DAY: u32 = 86_400;
 /// Longer than anything lives under the settings of the test.

@@ -8,6 +8,7 @@ use crate::cli::text;
 use crate::model::client::{ClientMetadata, SubjectPolicy};
 use crate::outbound::GuardedFetch;
 use crate::protocol::subject_type::SubjectType;
+use crate::telemetry::metrics::Metrics;
 use crate::tokens::sector;
 
 /// Which `sub` the client sees.
@@ -51,7 +52,7 @@ pub async fn settle(
         SubjectPolicy::Pairwise { uri, .. } => uri.as_deref(),
         SubjectPolicy::Public => None,
     };
-    let fetch = GuardedFetch::new(&cx.config.outbound).context("outbound.extra_ca")?;
+    let fetch = GuardedFetch::new(&cx.config.outbound, Metrics::default()).context("outbound.extra_ca")?;
     let resolved = sector::resolve(&fetch, given.or(known), &metadata.redirect_uris).await;
     metadata.subject = resolved.context("the client cannot have pairwise subjects so")?;
     Ok(())

@@ -8,6 +8,7 @@ mod authorize;
 mod authorize_answers;
 mod authorize_parameters;
 mod authorize_prompts;
+mod backchannel_logout;
 mod bad_input;
 mod client_auth;
 mod code_decisions;
