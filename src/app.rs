@@ -4,13 +4,14 @@ use std::sync::{Arc, RwLock};
 
 use uuid::Uuid;
 
-use crate::config::{Config, PasswordsConfig};
+use crate::config::{ClientKeysConfig, Config, PasswordsConfig};
+use crate::crypto::jwk_set::JwkSet;
 use crate::crypto::keys::KeyRing;
 use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{BadAuthorities, GuardedFetch};
+use crate::outbound::{BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -47,6 +48,7 @@ struct Inner {
     audit: AuditLog,
     metrics: Metrics,
     fetch: GuardedFetch,
+    published_keys: CachedFetch<JwkSet>,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -61,6 +63,7 @@ impl App {
         let ring = RwLock::new(None);
         let metrics = metrics(&config);
         let fetch = GuardedFetch::new(&config.outbound, metrics.clone())?;
+        let published_keys = published_keys(&fetch, &config.client_keys);
         let audit = AuditLog::new(config.audit.record_addresses, metrics.clone());
         Ok(Self(Arc::new(Inner {
             config,
@@ -74,6 +77,7 @@ impl App {
             throttle_key,
             metrics,
             fetch,
+            published_keys,
             quotas,
             proven_secrets: ProvenSecrets::new(),
             ring,
@@ -140,6 +144,11 @@ impl App {
         &self.0.fetch
     }
 
+    /// The keys that clients publish, as they were fetched: for [`crate::client_keys`].
+    pub fn published_keys(&self) -> &CachedFetch<JwkSet> {
+        &self.0.published_keys
+    }
+
     /// Chosen client secrets that were proven to this process.
     pub fn proven_secrets(&self) -> &ProvenSecrets {
         &self.0.proven_secrets
@@ -179,6 +188,20 @@ impl App {
         }
         Ok(ring)
     }
+}
+
+fn published_keys(fetch: &GuardedFetch, settings: &ClientKeysConfig) -> CachedFetch<JwkSet> {
+    let kind = CachedKind {
+        purpose: Purpose::Jwks,
+        accept: "application/jwk-set+json, application/json",
+        read: |body| JwkSet::from_json(body).ok(),
+    };
+    let times = CacheTimes {
+        max_age: settings.max_age.as_secs(),
+        max_stale: settings.max_stale.as_secs(),
+        interval: settings.refetch_interval.as_secs(),
+    };
+    CachedFetch::new(fetch.clone(), kind, times)
 }
 
 /// Metrics that count if there is somewhere to read them. What cannot be counted is no reason not to serve.

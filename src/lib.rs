@@ -7,7 +7,7 @@
 //! | 0 facts | [`protocol`] the RFCs as types · [`model`] what is stored · [`config`] · [`time`] |
 //! | 1 primitives | [`crypto`] · [`outbound`] the only HTTP client · [`quota`] counts of this node · [`telemetry`] |
 //! | 2 persistence | [`store`] both databases · [`app`] what every request shares |
-//! | 3 decisions | [`limits`] how often something may be tried · [`client_auth`] · [`tokens`] · [`grants`] · [`authorize`] · [`accounts`] · [`logout`] |
+//! | 3 decisions | [`limits`] how often something may be tried · [`client_keys`] what clients sign with · [`client_auth`] · [`tokens`] · [`grants`] · [`authorize`] · [`accounts`] · [`registration`] · [`logout`] |
 //! | 4 HTTP | [`http`] · [`endpoints`] for machines · [`pages`] for people |
 //! | 5 edges | [`router`] the route table · [`jobs`] · [`playground`] a demo client · [`cli`] |
 //!
@@ -31,6 +31,7 @@ pub mod app;
 pub mod authorize;
 pub mod cli;
 pub mod client_auth;
+pub mod client_keys;
 pub mod config;
 pub mod crypto;
 pub mod endpoints;
@@ -46,6 +47,7 @@ pub mod pages;
 pub mod playground;
 pub mod protocol;
 pub mod quota;
+pub mod registration;
 pub mod router;
 pub mod store;
 pub mod telemetry;

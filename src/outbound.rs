@@ -2,10 +2,11 @@
 //!
 //! [`Outbound`] goes where the operator's own configuration says, or the metadata of an issuer that it names: nothing that
 //! a stranger chose may be passed to it, because there is no guard against addresses inside the network. What clients name
-//! is fetched by [`GuardedFetch`] alone.
+//! is fetched by [`GuardedFetch`] alone, and what is kept of it is in a [`CachedFetch`].
 
 mod addresses;
 mod authorities;
+mod cached;
 mod guarded;
 mod leave;
 mod purpose;
@@ -19,6 +20,7 @@ use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
 pub use self::authorities::BadAuthorities;
+pub use self::cached::{CacheTimes, CachedFetch, CachedKind, NoDocument, Wanted};
 pub use self::guarded::{Document, GuardedFetch, MAX_LOGO_BYTES};
 pub use self::purpose::Purpose;
 pub use self::resolver::{LookingUp, Lookup};

@@ -32,6 +32,8 @@ pub struct Quotas {
     pub address: Quota,
     /// Device authorization requests from one address.
     pub device_codes: Quota,
+    /// Registrations of clients from one address.
+    pub registrations: Quota,
 }
 
 impl Quotas {
@@ -41,12 +43,13 @@ impl Quotas {
             client: Quota::new(limits.requests_per_client, clock),
             address: Quota::new(limits.requests_per_address, clock),
             device_codes: Quota::new(limits.device_codes_per_address, clock),
+            registrations: Quota::new(limits.registrations_per_address, clock),
         }
     }
 
     /// Frees what has grown back. Called now and then; nothing depends on it but memory.
     pub fn tidy(&self) {
-        for quota in [&self.client, &self.address, &self.device_codes] {
+        for quota in [&self.client, &self.address, &self.device_codes, &self.registrations] {
             quota.tidy();
         }
     }

@@ -1,6 +1,7 @@
 //! The route table.
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -8,9 +9,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::app::App;
-use crate::endpoints::{device_code, discovery, health, introspect, jwks, revoke, token, userinfo};
+use crate::config::RegistrationMode;
+use crate::endpoints::{device_code, discovery, health, introspect, jwks, register, revoke, token, userinfo};
 use crate::http::{cors, layers, paths, respond, session, throttle};
-use crate::pages::error::{self, PageError};
+use crate::pages::error;
 use crate::pages::{
     account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, device,
     device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login, login, logo,
@@ -30,7 +32,8 @@ pub fn router(app: &App) -> Router {
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::USERINFO, get(userinfo::answer).post(userinfo::answer));
-    let machines = limited(app, machines).layer(from_fn_with_state(app.clone(), cors::registered_origins));
+    let machines = limited(app, machines.merge(registration(app)))
+        .layer(from_fn_with_state(app.clone(), cors::registered_origins));
 
     // Other sites send people here by form as well, so these stand outside the cross-site check.
     let open_to_clients = Router::new()
@@ -72,7 +75,7 @@ pub fn router(app: &App) -> Router {
     let with_cookies = open_to_clients
         .merge(people)
         .layer(session::layer(app))
-        .layer(from_fn_with_state(app.clone(), error::for_unsaved_session));
+        .layer(from_fn_with_state(app.clone(), error::for_bare_answers));
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -88,6 +91,16 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new()
         .route(paths::METRICS, get(crate::endpoints::metrics::get))
         .with_state(app.clone())
+}
+
+/// Clients that register themselves. Those that have done so look after it whether or not others still may.
+fn registration(app: &App) -> Router<App> {
+    let one = get(register::get).put(register::put).delete(register::delete);
+    let routes = Router::new().route(paths::REGISTRATION, one);
+    match app.config().registration.mode {
+        RegistrationMode::Off => routes,
+        RegistrationMode::Token | RegistrationMode::Open => routes.route(paths::REGISTER, post(register::post)),
+    }
 }
 
 /// What people see and change about themselves.
@@ -148,11 +161,9 @@ fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
 }
 
 /// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that
-/// rewrites `Host` breaks nothing.
+/// rewrites `Host` breaks nothing. The page that says so comes from [`error::for_bare_answers`].
 fn same_site_forms(app: &App) -> CsrfLayer<impl FnMut(ProtectionError) -> Response + Clone + use<>> {
-    let refusing = app.clone();
-    let refuse = move |_| error::render(&refusing, "", PageError::FormStale);
-    let layer = CsrfLayer::new().with_rejection_response(refuse);
+    let layer = CsrfLayer::new().with_rejection_response(|_| respond::bare(StatusCode::FORBIDDEN));
     match layer.clone().add_trusted_origin(app.config().issuer.origin()) {
         Ok(trusting) => trusting,
         // An issuer's origin is always one; without it the `Host` header decides, which is the stricter rule.

@@ -203,6 +203,7 @@ install_missing() {
     if wants clients || wants browser; then
         command -v node >/dev/null || packages+=(nodejs)
         command -v npm >/dev/null || packages+=(npm)
+        command -v openssl >/dev/null || packages+=(openssl)
     fi
     if wants browser; then
         [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || packages+=(chromium)

@@ -52,5 +52,9 @@ pub fn consent(
         .subject(user)
         .client(&request.client_id)
         .detail("scope", request.scope.to_string());
-    app.audit().record(event);
+    let claims = request.claims.all().beyond(&request.scope);
+    app.audit().record(match claims.is_empty() {
+        true => event,
+        false => event.detail("claims", claims.to_string()),
+    });
 }

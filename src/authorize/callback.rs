@@ -102,6 +102,7 @@ impl Callback {
         fields.push(("iss", self.issuer.clone()));
         match self.response_mode {
             ResponseMode::Query => Answer::Redirect(self.with_query(&fields)),
+            ResponseMode::Fragment => Answer::Redirect(format!("{}#{}", self.redirect_uri.as_str(), encoded(&fields))),
             ResponseMode::FormPost => Answer::FormPost {
                 action: self.redirect_uri.clone(),
                 fields,
@@ -112,7 +113,7 @@ impl Callback {
     /// A registered query is kept (RFC 6749 §3.1.2). The empty fragment stops browsers from carrying over one that an
     /// attacker put on the way here (RFC 9700 §4.1.3).
     fn with_query(&self, fields: &[(&'static str, String)]) -> String {
-        let query = Serializer::new(String::new()).extend_pairs(fields).finish();
+        let query = encoded(fields);
         let uri = self.redirect_uri.as_str();
         let separator = match uri.split_once('?') {
             None => "?",
@@ -121,4 +122,8 @@ impl Callback {
         };
         format!("{uri}{separator}{query}#")
     }
+}
+
+fn encoded(fields: &[(&'static str, String)]) -> String {
+    Serializer::new(String::new()).extend_pairs(fields).finish()
 }

@@ -7,6 +7,7 @@ use crate::model::client::Client;
 use crate::model::interaction::{AuthorizationRequest, BrowserId, Interaction, InteractionId, Progress};
 use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::InteractionWrite;
 use crate::time::Timestamp;
 
@@ -68,6 +69,7 @@ pub fn may_go_on(request: &AuthorizationRequest, client: &Client) -> bool {
         && client.may(GrantType::AuthorizationCode)
         && client.redirect_uri(request.redirect_uri.as_str()).is_some()
         && client.metadata.scope.covers(&request.scope)
+        && ClaimSet::of_scope(&client.metadata.scope).covers(&request.claims.all())
 }
 
 /// Records progress. `false`: the request went on without this page.

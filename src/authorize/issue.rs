@@ -5,10 +5,12 @@ use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::ConsentPolicy;
+use crate::model::consent::Allowed;
 use crate::model::grant::{Authentication, Grant, GrantId};
 use crate::model::interaction::{AuthorizationRequest, Interaction};
 use crate::protocol::error::{OAuthError, Reason};
-use crate::protocol::scope::{OFFLINE_ACCESS, Scope};
+use crate::protocol::scope::OFFLINE_ACCESS;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{Catalog, ClientLookup, ConsentUse, IssueOutcome, NewCode, NewGrant};
 use crate::time::Timestamp;
 
@@ -20,7 +22,7 @@ pub struct Issue<'a> {
     /// The sign-in.
     pub session: &'a BrowserSession,
     /// What the person allowed this client before.
-    pub consented: Option<&'a Scope>,
+    pub consented: Option<&'a Allowed>,
     /// The interaction that ends with it.
     pub waiting: Option<&'a Interaction>,
     /// The client, and the APIs, whose tokens may live longer than others.
@@ -52,6 +54,7 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Issued, OAuthError> {
         session_id: issue.session.id,
         scope: request.scope.clone(),
         resources: request.resources.clone(),
+        claims: request.claims.clone(),
         authentication: Authentication {
             auth_time: issue.session.auth_time,
             acr: issue.session.acr.clone(),
@@ -97,7 +100,7 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Issued, OAuthError> {
 
 /// What is remembered from now on, if the person was asked just now: everything allowed so far, less what the client may no
 /// longer ask for. And the consent that this goes back to; none for a client that needs none.
-fn consent<'a>(issue: &Issue<'a>) -> (Option<Scope>, Option<&'a Scope>) {
+fn consent<'a>(issue: &Issue<'a>) -> (Option<Allowed>, Option<&'a Allowed>) {
     let asked = issue
         .waiting
         .is_some_and(|waiting| waiting.progress.consented == Some(issue.session.id));
@@ -107,10 +110,17 @@ fn consent<'a>(issue: &Issue<'a>) -> (Option<Scope>, Option<&'a Scope>) {
         let trusted = client.is_some_and(|client| client.metadata.consent == ConsentPolicy::Trusted);
         return (None, issue.consented.filter(|_| !trusted));
     };
-    let before = issue
-        .consented
-        .map(|before| before.filter(|token| allowed.contains(token)));
-    let now = before.unwrap_or_default().union(&issue.request.scope);
+    let before = issue.consented.cloned().unwrap_or_default();
+    let scope = before
+        .scope
+        .filter(|token| allowed.contains(token))
+        .union(&issue.request.scope);
+    let claims = before.claims.union(&issue.request.claims.all()).beyond(&scope);
+    let within = ClaimSet::of_scope(allowed);
+    let now = Allowed {
+        claims: claims.filter(|claim| within.contains(claim)),
+        scope,
+    };
     (Some(now), issue.consented)
 }
 

@@ -3,10 +3,10 @@
 
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, ConsentPolicy};
+use crate::model::consent::Allowed;
 use crate::model::interaction::{AuthorizationRequest, Progress};
 use crate::model::user::User;
 use crate::protocol::error::Reason;
-use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 use crate::tokens::subject;
 
@@ -22,7 +22,7 @@ pub struct Facts<'a> {
     /// The person whose sign-in that is.
     pub user: Option<&'a User>,
     /// What they allowed this client before.
-    pub consented: Option<&'a Scope>,
+    pub consented: Option<&'a Allowed>,
     /// What they did for this very request.
     pub progress: &'a Progress,
     /// The moment.
@@ -109,11 +109,7 @@ fn must_choose_account(facts: &Facts<'_>, session: &BrowserSession) -> bool {
 /// It does not make somebody else of the person: a hint that still does not fit ends the request.
 fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
     let fresh = facts.progress.signed_in == Some(session.id);
-    let other = facts
-        .request
-        .hinted_subject
-        .as_ref()
-        .is_some_and(|hint| facts.user.is_none_or(|user| *hint != subject::of(facts.client, user)));
+    let other = is_other(facts);
     let too_old = facts
         .request
         .max_age
@@ -127,6 +123,18 @@ fn sign_in_again(facts: &Facts<'_>, session: &BrowserSession) -> Option<Step> {
         (false, false) if too_old => Some(Step::Login(LoginReason::TooOld)),
         (false, false) => None,
     }
+}
+
+/// Whether somebody else is signed in than `id_token_hint` or the claim `sub` asks for.
+fn is_other(facts: &Facts<'_>) -> bool {
+    let (hinted, wanted) = (facts.request.hinted_subject.as_ref(), &facts.request.subjects);
+    if hinted.is_none() && wanted.is_empty() {
+        return false;
+    }
+    let Some(subject) = facts.user.map(|user| subject::of(facts.client, user)) else {
+        return true;
+    };
+    hinted.is_some_and(|hint| *hint != subject) || !(wanted.is_empty() || wanted.contains(&subject))
 }
 
 /// Consent counts for the sign-in that gave it. What is remembered does not count for a client that anybody's program on
@@ -143,7 +151,7 @@ fn must_consent(facts: &Facts<'_>, session: &BrowserSession) -> bool {
     }
     let covered = facts
         .consented
-        .is_some_and(|consented| consented.covers(&facts.request.scope));
+        .is_some_and(|consented| consented.covers(&facts.request.scope, &facts.request.claims.all()));
     !(covered && remembers_consent(facts.client, facts.request))
 }
 

@@ -4,7 +4,8 @@ use super::callback::Callback;
 use crate::crypto::keys::KeyRing;
 use crate::model::client::{Client, PkcePolicy};
 use crate::model::interaction::AuthorizationRequest;
-use crate::protocol::claims_request;
+use crate::protocol::claims_request::{self, ClaimsRequest, RequestedClaims};
+use crate::protocol::discovery::ACR_VALUES;
 use crate::protocol::error::Reason;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::params::Params;
@@ -13,7 +14,8 @@ use crate::protocol::prompt::Prompt;
 use crate::protocol::resource;
 use crate::protocol::response_mode::ResponseMode;
 use crate::protocol::response_type::ResponseType;
-use crate::protocol::scope::{OPENID_SCOPES, Scope};
+use crate::protocol::scope::{OPENID, OPENID_SCOPES, Scope};
+use crate::protocol::standard_claims::scope_of;
 use crate::store::Catalog;
 use crate::time::Timestamp;
 use crate::tokens::{audience, verify};
@@ -52,12 +54,13 @@ pub fn validate(cx: &ValidateCx<'_>, callback: &Callback, params: &Params) -> Re
     check_unsupported(params)?;
     check_state(callback)?;
     let nonce = check_nonce(params)?;
-    let challenge = check_pkce(cx.client, params, nonce.as_deref())?;
+    let challenge = check_pkce(cx.client, params)?;
     let scope = check_scope(cx.client, params)?;
     let resources = check_resources(cx, &scope, params)?;
     let prompt = Prompt::parse(params.get("prompt")?)?;
-    let max_age = check_max_age(params)?;
-    claims_request::check(params.get("claims")?)?;
+    let max_age = check_max_age(cx.client, params)?;
+    let asked = claims_request::parse(params.get("claims")?)?;
+    check_acr(&asked)?;
     let hinted_subject = check_id_token_hint(cx, params)?;
     Ok(AuthorizationRequest {
         client_id: cx.client.client_id.clone(),
@@ -65,7 +68,6 @@ pub fn validate(cx: &ValidateCx<'_>, callback: &Callback, params: &Params) -> Re
         response_mode: callback.response_mode(),
         state: callback.state().map(str::to_owned),
         nonce,
-        scope,
         resources,
         challenge,
         prompt,
@@ -73,6 +75,9 @@ pub fn validate(cx: &ValidateCx<'_>, callback: &Callback, params: &Params) -> Re
         login_hint: login_hint(params)?,
         hinted_subject,
         ui_locales: ui_locales(params)?,
+        claims: claims(cx.client, &scope, &asked.claims),
+        subjects: asked.subjects,
+        scope,
     })
 }
 
@@ -121,16 +126,15 @@ fn check_nonce(params: &Params) -> Result<Option<String>, Reason> {
     }
 }
 
-/// S256 always, unless the operator lets a confidential client go without; an OpenID Connect nonce then does part of its
-/// work (RFC 9700 §2.1.1), and is asked for.
-fn check_pkce(client: &Client, params: &Params, nonce: Option<&str>) -> Result<Option<CodeChallenge>, Reason> {
+/// S256 always, unless the operator lets a confidential client go without. A nonce could then do part of its work (RFC 9700
+/// §2.1.1), but is of use only to a client that compares it, which nobody here can see; the risk is the operator's choice.
+fn check_pkce(client: &Client, params: &Params) -> Result<Option<CodeChallenge>, Reason> {
     let challenge = CodeChallenge::parse(params.get("code_challenge")?, params.get("code_challenge_method")?)?;
     let optional = client.metadata.pkce == PkcePolicy::Optional && !client.is_public();
     match challenge {
         Some(challenge) => Ok(Some(challenge)),
-        None if !optional => Err(Reason::CodeChallengeMissing),
-        None if nonce.is_none() => Err(Reason::NonceMissing),
-        None => Ok(None),
+        None if optional => Ok(None),
+        None => Err(Reason::CodeChallengeMissing),
     }
 }
 
@@ -158,10 +162,11 @@ fn check_resources(cx: &ValidateCx<'_>, scope: &Scope, params: &Params) -> Resul
     Ok(resources)
 }
 
-/// A number of seconds. What is none, negative, or over 136 years is an error.
-fn check_max_age(params: &Params) -> Result<Option<i64>, Reason> {
+/// A number of seconds; without it, what the client registered (`default_max_age`). What is none, negative, or over 136 years
+/// is an error.
+fn check_max_age(client: &Client, params: &Params) -> Result<Option<i64>, Reason> {
     let Some(text) = params.get("max_age")? else {
-        return Ok(None);
+        return Ok(client.metadata.authentication.max_age);
     };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = text
@@ -170,6 +175,26 @@ fn check_max_age(params: &Params) -> Result<Option<i64>, Reason> {
         .filter(|_| digits)
         .ok_or(Reason::MaxAgeMalformed)?;
     Ok(Some(i64::from(seconds)))
+}
+
+/// An authentication context that must be reached (OpenID Connect Core §5.5.1.1) can be one that no sign-in here reaches.
+/// `acr_values` and `default_acr_values` are wishes, and there is one context, so they leave nothing to choose.
+fn check_acr(asked: &ClaimsRequest) -> Result<(), Reason> {
+    let reachable = |acr: &String| ACR_VALUES.contains(&acr.as_str());
+    if asked.essential_acr.is_empty() || asked.essential_acr.iter().any(reachable) {
+        Ok(())
+    } else {
+        Err(Reason::AcrUnreachable)
+    }
+}
+
+/// The claims that the client may be told: by their own name it gets at nothing that it could not get at by scope. Without
+/// `openid` there is no place to tell them.
+fn claims(client: &Client, scope: &Scope, asked: &RequestedClaims) -> RequestedClaims {
+    if !scope.contains(OPENID) {
+        return RequestedClaims::default();
+    }
+    asked.filter(|claim| scope_of(claim).is_some_and(|token| client.metadata.scope.contains(token)))
 }
 
 fn check_id_token_hint(cx: &ValidateCx<'_>, params: &Params) -> Result<Option<String>, Reason> {

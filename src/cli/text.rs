@@ -6,22 +6,15 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail, ensure};
 use url::Url;
 
-use crate::crypto::random;
-use crate::protocol::display_text::is_control;
+pub use crate::crypto::random::{BASE62, draw};
+use crate::protocol::display_text;
 
 /// Checks a text that will be shown to people.
 pub fn label(what: &str, text: &str, max: usize) -> anyhow::Result<String> {
-    let text = text.trim();
-    ensure!(!text.is_empty(), "{what} must not be empty");
-    ensure!(
-        text.chars().count() <= max,
-        "{what} is too long: at most {max} characters"
-    );
-    ensure!(
-        !text.chars().any(is_control),
-        "{what} must not hold control characters or marks that change the direction of writing"
-    );
-    Ok(text.to_owned())
+    match display_text::label(text, max) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => bail!("{what} {error}"),
+    }
 }
 
 /// Checks the identifier of a resource server (RFC 8707 §2).
@@ -79,22 +72,6 @@ pub fn read_secret(path: &Path) -> anyhow::Result<String> {
     );
     Ok(line.to_owned())
 }
-
-/// Draws text of `len` characters of `alphabet`, each as likely as the next.
-pub fn draw(alphabet: &[u8], len: usize) -> String {
-    let fair = 256 - 256 % alphabet.len();
-    let mut text = String::with_capacity(len);
-    while text.len() < len {
-        let [byte] = random::bytes::<1>();
-        if usize::from(byte) < fair {
-            text.push(char::from(alphabet[usize::from(byte) % alphabet.len()]));
-        }
-    }
-    text
-}
-
-/// Letters and digits.
-pub const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Letters and digits that are not mistaken for each other when read aloud or copied by hand.
 pub const READABLE: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";

@@ -62,10 +62,20 @@ async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp
     }
     check_enabled(&client)?;
     limits::requests::permit_client(app, &client.client_id, caller, now)?;
+    note_use(app, &client, now).await;
     Ok(Authenticated {
         client,
         catalog: found.catalog,
     })
+}
+
+/// A client that registered itself lives as long as it is used. That it cannot be noted today is no reason to refuse it.
+async fn note_use(app: &App, client: &Client, now: Timestamp) {
+    if client.metadata.about.self_registered
+        && let Err(error) = app.store().note_client_use(&client.client_id, now).await
+    {
+        tracing::warn!(%error, "the use of a client cannot be noted");
+    }
 }
 
 /// Counts a failure, and gives what to answer: `reason`, or that there were too many.

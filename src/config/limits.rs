@@ -28,6 +28,8 @@ pub struct LimitsConfig {
     pub client_auth_per_address: Rate,
     /// Device authorization requests from one address (RFC 8628 §3.1), on each node.
     pub device_codes_per_address: Rate,
+    /// Registrations of clients from one address (RFC 7591 §5), on each node.
+    pub registrations_per_address: Rate,
     /// Requests of one authenticated client to the endpoints for machines, on each node.
     pub requests_per_client: Rate,
     /// Requests from one address to the endpoints for machines and to `/authorize`, on each node.
@@ -48,6 +50,7 @@ impl Default for LimitsConfig {
             client_auth_per_client: Rate::new(20, Span::from_mins(5)),
             client_auth_per_address: Rate::new(100, Span::from_mins(5)),
             device_codes_per_address: Rate::new(60, Span::from_mins(1)),
+            registrations_per_address: Rate::new(20, Span::from_mins(60)),
             requests_per_client: Rate::OFF,
             requests_per_address: Rate::OFF,
         }

@@ -10,6 +10,7 @@
 mod account;
 mod allowed_host;
 mod audit;
+mod client_keys;
 mod database;
 mod device;
 mod error;
@@ -25,6 +26,7 @@ mod optional;
 mod outbound;
 mod passwords;
 mod rate;
+mod registration;
 mod secret;
 mod server;
 mod sessions;
@@ -42,6 +44,7 @@ pub use self::{
     account::AccountConfig,
     allowed_host::{AllowedHost, InvalidHost},
     audit::AuditConfig,
+    client_keys::ClientKeysConfig,
     database::DatabaseConfig,
     device::DeviceConfig,
     error::ConfigError,
@@ -55,6 +58,10 @@ pub use self::{
     outbound::OutboundConfig,
     passwords::PasswordsConfig,
     rate::{InvalidRate, Rate},
+    registration::{
+        HostPattern, InvalidPattern, InvalidStatementIssuer, RegistrationConfig, RegistrationMode, RegistrationPkce,
+        StatementIssuer,
+    },
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -88,8 +95,12 @@ pub struct Config {
     pub account: AccountConfig,
     /// How often something may be tried.
     pub limits: LimitsConfig,
+    /// Clients that register themselves.
+    pub registration: RegistrationConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
+    /// The public keys that clients publish.
+    pub client_keys: ClientKeysConfig,
     /// Telling clients that somebody signed out.
     pub logout: LogoutConfig,
     /// Logging.
@@ -155,7 +166,9 @@ impl Config {
         self.sessions.check(&mut report);
         self.passwords.check(&mut report);
         self.account.check(&mut report);
+        self.registration.check(&mut report);
         self.outbound.check(&mut report);
+        self.client_keys.check(&mut report);
         self.logout.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
@@ -175,7 +188,9 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
+            client_keys,
             logout,
             log,
             metrics,
@@ -194,7 +209,9 @@ impl Config {
             passwords,
             account,
             limits,
+            registration,
             outbound,
+            client_keys,
             logout,
             log,
             metrics,
@@ -219,7 +236,9 @@ struct Settings {
     passwords: PasswordsConfig,
     account: AccountConfig,
     limits: LimitsConfig,
+    registration: RegistrationConfig,
     outbound: OutboundConfig,
+    client_keys: ClientKeysConfig,
     logout: LogoutConfig,
     log: LogConfig,
     metrics: MetricsConfig,

@@ -5,6 +5,7 @@
 //! signers and verdicts. Nothing here reads a clock: `now` is an argument.
 
 pub mod digest;
+pub mod jwk_set;
 pub mod jwt;
 mod key_file;
 pub mod keys;
@@ -14,4 +15,5 @@ pub mod policy;
 pub mod proven;
 pub mod random;
 pub mod seal;
+mod small_order;
 pub mod user_code;

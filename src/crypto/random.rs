@@ -28,6 +28,22 @@ pub fn uuid_v4() -> uuid::Uuid {
     uuid::Builder::from_random_bytes(bytes::<16>()).into_uuid()
 }
 
+/// Draws text of `len` characters of `alphabet`, each as likely as the next.
+pub fn draw(alphabet: &[u8], len: usize) -> String {
+    let fair = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(len);
+    while text.len() < len {
+        let [byte] = bytes::<1>();
+        if usize::from(byte) < fair {
+            text.push(char::from(alphabet[usize::from(byte) % alphabet.len()]));
+        }
+    }
+    text
+}
+
+/// Letters and digits.
+pub const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 #[cfg(test)]
 mod tests {
     #[test]

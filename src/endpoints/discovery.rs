@@ -5,14 +5,17 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::http::error::DocumentError;
 use crate::http::{document, paths};
+use crate::pages::text::Language;
 use crate::protocol::discovery::{Endpoints, Metadata};
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 
 /// The metadata. Its scopes are those of OpenID Connect; the scopes of APIs are their operators' business and not published.
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, DocumentError> {
     let issuer = &app.config().issuer;
+    let offered = app.config().registration.mode != RegistrationMode::Off;
     let endpoints = Endpoints {
         authorization: issuer.url(paths::AUTHORIZE),
         token: issuer.url(paths::TOKEN),
@@ -20,6 +23,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         userinfo: issuer.url(paths::USERINFO),
         revocation: issuer.url(paths::REVOKE),
         introspection: issuer.url(paths::INTROSPECT),
+        registration: offered.then(|| issuer.url(paths::REGISTER)),
         jwks: issuer.url(paths::JWKS),
         end_session: issuer.url(paths::LOGOUT),
     };
@@ -27,6 +31,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         .iter()
         .map(str::to_owned)
         .collect();
-    let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes);
+    let languages = Language::all().map(Language::tag).collect();
+    let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes, languages);
     Ok(document::answer(&headers, "application/json", &metadata))
 }

@@ -12,10 +12,11 @@ use crate::http::respond;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::tokens::revoke;
 
-/// Answers 200 once the revocation is stored, or there was nothing to revoke.
+/// Answers 200 once the revocation is stored, or there was nothing to revoke. There is no body and so no media type: a client
+/// may insist on JSON where one is named (RFC 7009 §2.2).
 pub async fn post(State(app): State<App>, form: ClientForm) -> Response {
     let mut response = match revoke(&app, &form).await {
-        Ok(()) => respond::plain(StatusCode::OK, ""),
+        Ok(()) => StatusCode::OK.into_response(),
         Err(error) => ApiError(error).into_response(),
     };
     respond::note_client(&mut response, form.presented.client_id());

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::respond;
 use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::registration::RegistrationError;
 
 /// After how many seconds a caller may try again when the server could not answer.
 pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -20,9 +21,9 @@ pub struct ApiError(pub OAuthError);
 pub struct BearerError(pub Option<OAuthError>);
 
 #[derive(Serialize)]
-struct Body {
+struct Body<'a> {
     error: ErrorCode,
-    error_description: &'static str,
+    error_description: &'a str,
 }
 
 impl<E: Into<OAuthError>> From<E> for ApiError {
@@ -74,11 +75,27 @@ impl IntoResponse for BearerError {
     }
 }
 
+impl IntoResponse for RegistrationError {
+    /// RFC 7591 §3.2.2: the description tells a developer which member to mend.
+    fn into_response(self) -> Response {
+        match self {
+            Self::TokenMissing => BearerError(None).into_response(),
+            Self::Refused(refusal) => described(refusal.reason.into(), &refusal.to_string()),
+            Self::Failed(error) if error.code == ErrorCode::InvalidToken => BearerError(Some(error)).into_response(),
+            Self::Failed(error) => body(error),
+        }
+    }
+}
+
 fn body(error: OAuthError) -> Response {
+    described(error, error.code.description())
+}
+
+fn described(error: OAuthError, description: &str) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = Body {
         error: error.code,
-        error_description: error.code.description(),
+        error_description: description,
     };
     let mut response = respond::json(status, &body);
     retry_later(&mut response, error);

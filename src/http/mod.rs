@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod client_address;
+pub mod cookies;
 pub mod cors;
 pub mod csp;
 pub mod document;

@@ -12,6 +12,10 @@ pub const USERINFO: &str = "/userinfo";
 pub const REVOKE: &str = "/revoke";
 /// RFC 7662.
 pub const INTROSPECT: &str = "/introspect";
+/// RFC 7591 §3.
+pub const REGISTER: &str = "/register";
+/// RFC 7592 §2.
+pub const REGISTRATION: &str = "/register/{client_id}";
 /// RFC 7517.
 pub const JWKS: &str = "/.well-known/jwks.json";
 /// OpenID Connect Discovery §4.

@@ -37,6 +37,13 @@ pub fn plain(status: StatusCode, text: &'static str) -> Response {
     with_type(status, "text/plain; charset=utf-8", text.as_bytes().to_vec())
 }
 
+/// A status and nothing else, for others to make something of.
+pub fn bare(status: StatusCode) -> Response {
+    let mut response = HttpResponse::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
 /// A body of some media type.
 pub fn with_type(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {
     let mut response = HttpResponse::new(Body::from(body));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::store::{StoreError, counted_in_job};
+use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
+use crate::store::{StoreError, Swept, counted_in_job};
+use crate::time::Timestamp;
 
 /// Between two batches, so that writers who wait get their turn.
 const BREATH: Duration = Duration::from_millis(20);
@@ -39,10 +41,29 @@ async fn sweep(app: &App) -> Result<u64, StoreError> {
         let swept = app.store().sweep(now, batch).await;
         let events = app.store().sweep_audit_events(remembered, batch).await;
         let (swept, events) = (swept?, events?);
-        rows += swept.rows + events.rows;
-        if !swept.more && !events.more {
+        let unused = delete_unused_clients(app, now, batch).await?;
+        rows += swept.rows + events.rows + unused.rows;
+        if !swept.more && !events.more && !unused.more {
             return Ok(rows);
         }
         tokio::time::sleep(BREATH).await;
     }
+}
+
+/// Clients that registered themselves and then did nothing for long.
+async fn delete_unused_clients(app: &App, now: Timestamp, batch: i64) -> Result<Swept, StoreError> {
+    let lifetime = app.config().registration.unused_lifetime.as_secs();
+    if lifetime == 0 {
+        return Ok(Swept::default());
+    }
+    let gone = app.store().sweep_unused_clients(now.plus(-lifetime), batch).await?;
+    for client in &gone {
+        let event = AuditEvent::new(AuditKind::ClientDeleted, Actor::System, now).client(client);
+        app.audit().record(event.detail("unused", true));
+    }
+    let rows = gone.len() as u64;
+    Ok(Swept {
+        rows,
+        more: rows >= batch.unsigned_abs(),
+    })
 }

@@ -43,6 +43,17 @@ pub fn permit_device_code(app: &App, caller: &Caller, now: Timestamp) -> Result<
     )
 }
 
+/// One more registration of a client (RFC 7591 §5) from an address, right or wrong.
+pub fn permit_registration(app: &App, caller: &Caller, now: Timestamp) -> Result<(), OAuthError> {
+    of_address(
+        app,
+        &app.quotas().registrations,
+        ThrottleKind::RegistrationsAddress,
+        caller,
+        now,
+    )
+}
+
 fn of_address(app: &App, quota: &Quota, kind: ThrottleKind, caller: &Caller, now: Timestamp) -> Result<(), OAuthError> {
     let Some(address) = caller.address else { return Ok(()) };
     let taken = quota.take(&network(address));

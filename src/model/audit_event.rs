@@ -72,6 +72,12 @@ wire_enum! {
         ClientChanged = "client_changed",
         /// A client was deleted.
         ClientDeleted = "client_deleted",
+        /// A client registered itself.
+        ClientRegistered = "client_registered",
+        /// Somebody without the right token wanted to register a client, or to see or change one.
+        RegistrationRefused = "registration_refused",
+        /// An initial access token was made or revoked, or a client was given a registration access token.
+        RegistrationTokenChanged = "registration_token_changed",
         /// An API was created, changed or deleted.
         ApiChanged = "api_changed",
         /// A signing key was made or rotated in.
@@ -97,12 +103,16 @@ impl AuditKind {
                 | Self::TokensIssued
                 | Self::TokenRevoked
                 | Self::CodeReplayed
+                | Self::RegistrationRefused
         )
     }
 
     /// Whether strangers can make it happen, so that its rows are rationed.
     pub const fn is_open_to_strangers(self) -> bool {
-        matches!(self, Self::SignInFailed | Self::ClientAuthFailed | Self::Throttled)
+        matches!(
+            self,
+            Self::SignInFailed | Self::ClientAuthFailed | Self::Throttled | Self::RegistrationRefused
+        )
     }
 }
 

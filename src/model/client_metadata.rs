@@ -130,7 +130,8 @@ pub enum PkcePolicy {
     /// Always (OAuth 2.1 §4.1.1).
     #[default]
     Required,
-    /// A confidential client may leave it out, and then sends a nonce (RFC 9700 §2.1.1).
+    /// A confidential client may leave it out; against injected codes it should then send a nonce, and compare it (RFC 9700
+    /// §2.1.1). A challenge that it does send is enforced.
     Optional,
 }
 

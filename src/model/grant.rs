@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::browser_session::BrowserSessionId;
 use super::row_id;
 use super::user::UserId;
+use crate::protocol::claims_request::RequestedClaims;
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
@@ -30,6 +31,8 @@ pub struct Grant {
     pub scope: Scope,
     /// The resources asked for (RFC 8707); empty when the scope alone decides.
     pub resources: Vec<String>,
+    /// Single claims that the client asked for, beside those of the scope.
+    pub claims: RequestedClaims,
     /// The sign-in as it was.
     pub authentication: Authentication,
     /// When it was given.

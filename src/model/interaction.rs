@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::browser_session::BrowserSessionId;
 use super::row_id;
+use crate::protocol::claims_request::RequestedClaims;
 use crate::protocol::ids::ClientId;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::prompt::Prompt;
@@ -86,6 +87,12 @@ pub struct AuthorizationRequest {
     /// The languages that the client would like pages to be in, best first (`ui_locales`).
     #[serde(default)]
     pub ui_locales: Vec<String>,
+    /// What the client asks to be told beside what its scope carries (`claims`), as far as it may.
+    #[serde(default)]
+    pub claims: RequestedClaims,
+    /// The subjects of which the person must be one (`sub` in `claims`); empty leaves it open.
+    #[serde(default)]
+    pub subjects: Vec<String>,
 }
 
 /// Who asks and for what; a login hint may be an e-mail address, and the state is the client's own.

@@ -25,6 +25,8 @@ wire_enum! {
         ClientAuthAddress = "client_auth_address",
         /// Device codes asked for from one address; counted in memory.
         DeviceCodesAddress = "device_codes_address",
+        /// Registrations of clients from one address; counted in memory.
+        RegistrationsAddress = "registrations_address",
         /// Requests of one client; counted in memory.
         RequestsClient = "requests_client",
         /// Requests from one address; counted in memory.

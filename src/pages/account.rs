@@ -66,8 +66,8 @@ impl Notice {
 }
 
 /// The page.
-pub async fn get(cx: PageCx) -> Result<Response, Response> {
-    let signed_in = require(&cx, ReturnTo::Account).await?;
+pub async fn get(mut cx: PageCx) -> Result<Response, Response> {
+    let signed_in = require(&mut cx, ReturnTo::Account).await?;
     let entries = entries(&cx, &signed_in).await.map_err(|error| cx.error(error))?;
     let page = AccountOverview {
         frame: cx.frame(),
@@ -122,14 +122,16 @@ pub(super) fn nav(cx: &PageCx, current: ReturnTo) -> Vec<NavLink> {
     PAGES.iter().map(link).collect()
 }
 
-/// Who is signed in; anybody else signs in first and comes back.
-pub(super) async fn require(cx: &PageCx, to: ReturnTo) -> Result<SignedIn, Response> {
+/// Who is signed in; anybody else signs in first and comes back. Their language is that of the page, unless they chose another.
+pub(super) async fn require(cx: &mut PageCx, to: ReturnTo) -> Result<SignedIn, Response> {
     let signed_in = cx.signed_in().await?;
-    signed_in.ok_or_else(|| cx.see_other(&to.login()))
+    let signed_in = signed_in.ok_or_else(|| cx.see_other(&to.login()))?;
+    cx.wishes.add_profile(signed_in.user.claims.locale.as_deref());
+    Ok(signed_in)
 }
 
 /// As [`require`], and they signed in a short while ago; others prove again who they are and come back.
-pub(super) async fn require_recent(cx: &PageCx, to: ReturnTo) -> Result<SignedIn, Response> {
+pub(super) async fn require_recent(cx: &mut PageCx, to: ReturnTo) -> Result<SignedIn, Response> {
     let signed_in = require(cx, to).await?;
     if is_recent(cx, &signed_in) {
         Ok(signed_in)

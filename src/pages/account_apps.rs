@@ -23,8 +23,8 @@ use crate::protocol::ids::ClientId;
 use crate::store::{AppOfUser, SignedIn, Withdrawal};
 
 /// The list, by name.
-pub async fn list(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Apps).await?;
+pub async fn list(mut cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Apps).await?;
     let mut apps = apps(&cx, &signed_in).await?;
     apps.sort_by_key(|app| app.name.to_lowercase());
     let catalog = cx.app.store().catalog().await;
@@ -41,8 +41,8 @@ pub async fn list(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Res
 }
 
 /// The question.
-pub async fn get(cx: PageCx, Path(client_id): Path<String>) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Apps).await?;
+pub async fn get(mut cx: PageCx, Path(client_id): Path<String>) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Apps).await?;
     let apps = apps(&cx, &signed_in).await?;
     let Some(app) = apps.iter().find(|app| app.client_id.as_str() == client_id) else {
         return Err(cx.error(PageError::NotFound));
@@ -64,12 +64,12 @@ pub async fn get(cx: PageCx, Path(client_id): Path<String>) -> Result<Response, 
 
 /// Takes it back. It makes nobody mightier, so it asks for no recent sign-in. Doing it twice is no error.
 pub async fn post(
-    cx: PageCx,
+    mut cx: PageCx,
     Path(client_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Apps).await?;
+    let signed_in = account::require(&mut cx, ReturnTo::Apps).await?;
     let params = cx.read_form(&headers, body).await?;
     if !cx.browser.accepts(&cx.app, Form::Apps, params.field("csrf")) {
         return Err(cx.error(PageError::FormStale));
@@ -108,7 +108,10 @@ fn line(cx: &PageCx, app: &AppOfUser, apis: &[Api]) -> AppLine {
                 .has_logo
                 .then(|| cx.href(&paths::fill(paths::CLIENT_LOGO, client_id))),
         },
-        permissions: permissions(apis, &app.scope).into_iter().map(permission).collect(),
+        permissions: permissions(apis, &app.scope, &app.claims)
+            .into_iter()
+            .map(permission)
+            .collect(),
         since: when(app.since, cx.now),
         last_used: app.last_used_at.map(|at| when(at, cx.now)),
         href: cx.href(&paths::fill(paths::ACCOUNT_APP, client_id)),

@@ -18,14 +18,14 @@ use crate::store::SignedIn;
 const GROUPS: &[(&str, &[Field])] = &[("", &[Field::Email, Field::PhoneNumber])];
 
 /// The form.
-pub async fn get(cx: PageCx) -> Result<Response, Response> {
-    let signed_in = account::require_recent(&cx, ReturnTo::Contact).await?;
+pub async fn get(mut cx: PageCx) -> Result<Response, Response> {
+    let signed_in = account::require_recent(&mut cx, ReturnTo::Contact).await?;
     Ok(show(&cx, &signed_in, None))
 }
 
 /// The form, filled in.
-pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let signed_in = account::require_recent(&cx, ReturnTo::Contact).await?;
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let signed_in = account::require_recent(&mut cx, ReturnTo::Contact).await?;
     let (params, changes) = read(&cx, &signed_in, (headers, body), Form::Contact, GROUPS).await?;
     match save(&cx, &signed_in, &changes).await? {
         Ok(notice) => Ok(cx.see_other(&notice.at(paths::ACCOUNT_PROFILE))),

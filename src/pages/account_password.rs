@@ -10,6 +10,7 @@ use super::cx::PageCx;
 use super::error::PageError;
 use super::login::complete;
 use super::return_to::ReturnTo;
+use super::text::Message;
 use super::view::{AccountPassword, LoginError};
 use crate::accounts::password::{Asking, Outcome, Problem, Typed, change};
 use crate::http::session::Form;
@@ -18,8 +19,8 @@ use crate::model::audit_event::AuditKind;
 use crate::store::SignedIn;
 
 /// The form.
-pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Password).await?;
+pub async fn get(mut cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Password).await?;
     let mut page = form(&cx, &signed_in);
     page.notice = Notice::of(query.as_deref());
     Ok(cx.page(StatusCode::OK, &page))
@@ -27,7 +28,7 @@ pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Resp
 
 /// The form, filled in.
 pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Password).await?;
+    let signed_in = account::require(&mut cx, ReturnTo::Password).await?;
     let params = cx.read_form(&headers, body).await?;
     if !cx.browser.accepts(&cx.app, Form::Password, params.field("csrf")) {
         return Err(cx.error(PageError::FormStale));
@@ -65,10 +66,10 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
 fn unchecked(cx: &PageCx, signed_in: &SignedIn, error: LoginError) -> Response {
     let why = match error {
         LoginError::Throttled(_) => error.what_happened(),
-        _ => "We cannot check passwords just now.",
+        _ => Message::new("password-busy"),
     };
     let page = AccountPassword {
-        alert: Some(format!("{why} {}", error.what_to_do())),
+        alert: Some((why, error.what_to_do())),
         ..form(cx, signed_in)
     };
     let mut response = cx.page(error.status(), &page);

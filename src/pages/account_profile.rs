@@ -56,14 +56,14 @@ pub(super) const GROUPS: &[(&str, &[Field])] = &[
 pub(super) type Typed = (Params, Vec<(Field, ClaimProblem)>);
 
 /// The form.
-pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Profile).await?;
+pub async fn get(mut cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Profile).await?;
     Ok(show(&cx, &signed_in, Notice::of(query.as_deref()), None))
 }
 
 /// The form, filled in.
-pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Profile).await?;
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Profile).await?;
     let (params, changes) = read(&cx, &signed_in, (headers, body), Form::Profile, GROUPS).await?;
     match save(&cx, &signed_in, &changes).await? {
         Ok(notice) => Ok(cx.see_other(&notice.at(paths::ACCOUNT_PROFILE))),

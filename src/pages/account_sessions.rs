@@ -23,8 +23,8 @@ use crate::protocol::error::OAuthError;
 use crate::store::{SessionOfUser, SignedIn};
 
 /// The list.
-pub async fn get(cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
-    let signed_in = account::require(&cx, ReturnTo::Sessions).await?;
+pub async fn get(mut cx: PageCx, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let signed_in = account::require(&mut cx, ReturnTo::Sessions).await?;
     let current = signed_in.session.id;
     let found = sessions::of_user(&cx.app, signed_in.user.id, cx.now).await;
     let mut all = found.map_err(|error| cx.error(error))?;
@@ -59,8 +59,8 @@ fn line(cx: &PageCx, known: &SessionOfUser, current: BrowserSessionId) -> Sessio
 }
 
 /// Ends one, or all others.
-pub async fn post(cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let signed_in = account::require_recent(&cx, ReturnTo::Sessions).await?;
+pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let signed_in = account::require_recent(&mut cx, ReturnTo::Sessions).await?;
     let params = cx.read_form(&headers, body).await?;
     if !cx.browser.accepts(&cx.app, Form::Sessions, params.field("csrf")) {
         return Err(cx.error(PageError::FormStale));

@@ -1,15 +1,16 @@
 //! What every page is given: the server, the browser, the moment, and how to answer.
 
-use askama::Template;
 use axum::body::Body;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower_sessions::Session;
 
 use super::error::{self, PageError};
-use super::view::Frame;
+use super::text::{Language, Message};
+use super::view::{Frame, LanguageLink, Page};
+use super::wishes::{self, Choice, Wishes};
 use crate::accounts::sessions;
 use crate::app::App;
 use crate::http::client_address;
@@ -33,6 +34,10 @@ pub struct PageCx {
     pub now: Timestamp,
     /// Who is asking, as far as the network tells. Its request id is the reference that error pages show.
     pub caller: Caller,
+    /// In which languages the page may be.
+    pub wishes: Wishes,
+    /// Where this page can be had again, in another language.
+    here: Here,
 }
 
 impl FromRequestParts<App> for PageCx {
@@ -41,7 +46,15 @@ impl FromRequestParts<App> for PageCx {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let caller = client_address::caller(&parts.extensions, &parts.headers);
         let now = app.clock().now();
-        let failed = |error: OAuthError| error::render(app, &caller.request_id, PageError::from(error));
+        let wishes = Wishes::of_browser(app, &parts.headers);
+        let here = Here::of(parts);
+        if let Some(choice) = here.chosen(now) {
+            let mut response = respond::see_other(&here.link(None));
+            choice.keep(app, &mut response);
+            return Err(response);
+        }
+        let failed =
+            |error: OAuthError| error::render(app, wishes.language(), &caller.request_id, PageError::from(error));
         let Ok(session) = Session::from_request_parts(parts, app).await else {
             return Err(failed(Reason::Internal.into()));
         };
@@ -51,6 +64,8 @@ impl FromRequestParts<App> for PageCx {
                 browser,
                 now,
                 caller: caller.clone(),
+                wishes,
+                here,
             }),
             Err(error) => Err(failed(error)),
         }
@@ -65,11 +80,31 @@ impl PageCx {
 
     /// What all pages share.
     pub fn frame(&self) -> Frame {
-        frame(&self.app)
+        let language = self.language();
+        let link = |other: Language| LanguageLink {
+            name: other.name(),
+            tag: other.tag(),
+            href: self.here.link(Some(other)),
+            current: other == language,
+        };
+        Frame {
+            languages: Language::all().map(link).collect(),
+            ..frame(&self.app, language)
+        }
+    }
+
+    /// The language of the page.
+    pub fn language(&self) -> Language {
+        self.wishes.language()
+    }
+
+    /// A text in the language of the page.
+    pub fn text(&self, message: impl Into<Message>) -> String {
+        self.language().text(message)
     }
 
     /// A page whose forms come back here.
-    pub fn page(&self, status: StatusCode, page: &impl Template) -> Response {
+    pub fn page(&self, status: StatusCode, page: &impl Page) -> Response {
         html(status, page, &csp::page())
     }
 
@@ -89,7 +124,7 @@ impl PageCx {
 
     /// The page for an error.
     pub fn error(&self, error: impl Into<PageError>) -> Response {
-        error::render(&self.app, &self.caller.request_id, error.into())
+        error::render(&self.app, self.language(), &self.caller.request_id, error.into())
     }
 
     /// On to another page of ours.
@@ -104,10 +139,11 @@ pub fn href(app: &App, path: &str) -> String {
     format!("{prefix}{path}")
 }
 
-/// What all pages share.
-pub fn frame(app: &App) -> Frame {
+/// What all pages share, without links to other languages.
+pub fn frame(app: &App, language: Language) -> Frame {
     Frame {
-        lang: "en".to_owned(),
+        language,
+        languages: Vec::new(),
         stylesheet_href: href(app, &assets::stylesheet()),
         icon_href: href(app, &assets::icon()),
         product: app.config().server.display_name.clone(),
@@ -115,7 +151,7 @@ pub fn frame(app: &App) -> Frame {
 }
 
 /// A rendered page under a content security policy.
-pub fn html(status: StatusCode, page: &impl Template, policy: &str) -> Response {
+pub fn html(status: StatusCode, page: &impl Page, policy: &str) -> Response {
     let Ok(text) = page.render() else {
         return respond::plain(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response();
     };
@@ -123,7 +159,52 @@ pub fn html(status: StatusCode, page: &impl Template, policy: &str) -> Response 
     if let Ok(policy) = HeaderValue::from_str(policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    wishes::declare(&mut response, page.frame().language);
     response
+}
+
+/// The address of a request, with the language that a link chose taken out of it.
+#[derive(Clone)]
+struct Here {
+    path: String,
+    query: String,
+    chosen: Option<Language>,
+}
+
+impl Here {
+    fn of(parts: &Parts) -> Self {
+        let original = parts.extensions.get::<OriginalUri>();
+        let uri = original.map_or(&parts.uri, |original| &original.0);
+        let pairs = uri.query().unwrap_or_default().split('&');
+        let mut choices = pairs
+            .clone()
+            .filter_map(|pair| pair.strip_prefix(wishes::PARAMETER)?.strip_prefix('='));
+        // Requests of apps have parameters of their own, and no links to choose by.
+        let is_ours = parts.method == Method::GET && parts.uri.path() != paths::AUTHORIZE;
+        let chosen = choices.next_back().filter(|_| is_ours).and_then(Language::of_tag);
+        let others = pairs.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(wishes::PARAMETER));
+        Self {
+            path: uri.path().to_owned(),
+            query: others.collect::<Vec<_>>().join("&"),
+            chosen,
+        }
+    }
+
+    fn chosen(&self, at: Timestamp) -> Option<Choice> {
+        self.chosen.map(|language| Choice { language, at })
+    }
+
+    /// The same address, choosing `language`.
+    fn link(&self, language: Option<Language>) -> String {
+        let choice = language.map(|language| format!("{}={}", wishes::PARAMETER, language.tag()));
+        let query = [self.query.as_str(), choice.as_deref().unwrap_or_default()];
+        let query: Vec<_> = query.into_iter().filter(|part| !part.is_empty()).collect();
+        if query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, query.join("&"))
+        }
+    }
 }
 
 /// The path of a page of a waiting request.

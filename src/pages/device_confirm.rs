@@ -19,6 +19,7 @@ use crate::http::{paths, respond};
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::caller::same_network;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{DeviceAnswer, SignedIn};
 
 /// The question.
@@ -117,7 +118,7 @@ fn event(cx: &PageCx, kind: AuditKind, visiting: &Visiting, signed_in: &SignedIn
 
 fn show(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Response {
     let visited = &visiting.visited;
-    let lines = permissions(&visiting.catalog.apis, &visited.device.scope);
+    let lines = permissions(&visiting.catalog.apis, &visited.device.scope, &ClaimSet::default());
     let page = DeviceConfirm {
         frame: cx.frame(),
         action: cx.href(&path(paths::DEVICE_CONFIRM, visited.visit.id)),

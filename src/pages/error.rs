@@ -7,7 +7,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::cx;
+use super::text::{Language, Message};
 use super::view::ErrorPage;
+use super::wishes::Wishes;
 use crate::app::App;
 use crate::http::error::retry_later;
 use crate::http::layers::RequestId;
@@ -41,7 +43,7 @@ impl From<Reason> for PageError {
     }
 }
 
-/// What the page says.
+/// What the page says, by the keys of its texts.
 struct Words {
     status: u16,
     heading: &'static str,
@@ -50,13 +52,13 @@ struct Words {
 }
 
 /// Renders the page and notes the reason for the log.
-pub fn render(app: &App, reference: &str, error: PageError) -> Response {
+pub fn render(app: &App, language: Language, reference: &str, error: PageError) -> Response {
     let words = words(error);
     let page = ErrorPage {
-        frame: cx::frame(app),
-        heading: words.heading.to_owned(),
-        message: words.message.to_owned(),
-        developer_hint: words.hint.map(str::to_owned),
+        frame: cx::frame(app, language),
+        heading: Message::new(words.heading),
+        message: Message::new(words.message),
+        developer_hint: words.hint.map(Message::new),
         reference: reference.to_owned(),
     };
     let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -68,18 +70,22 @@ pub fn render(app: &App, reference: &str, error: PageError) -> Response {
     response
 }
 
-/// The layer of cookie sessions answers by itself, 500 and nothing else, when a session cannot be stored. Here that becomes
-/// the page that says to try again.
-pub async fn for_unsaved_session(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Two layers answer by themselves, with a status and nothing else: that of cookie sessions when a session cannot be stored, and
+/// that which refuses the forms of other sites. Here that becomes a page.
+pub async fn for_bare_answers(State(app): State<App>, request: Request, next: Next) -> Response {
     let reference = request.extensions().get::<RequestId>().cloned();
+    let language = Wishes::of_browser(&app, request.headers()).language();
     let response = next.run(request).await;
-    let unsaved = response.status() == StatusCode::INTERNAL_SERVER_ERROR
-        && !response.headers().contains_key(header::CONTENT_TYPE);
-    if unsaved {
-        let reference = reference.map(|id| id.0).unwrap_or_default();
-        return render(&app, &reference, Reason::StoreUnavailable.into());
+    let error = match response.status() {
+        StatusCode::INTERNAL_SERVER_ERROR => Reason::StoreUnavailable.into(),
+        StatusCode::FORBIDDEN => PageError::FormStale,
+        _ => return response,
+    };
+    if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
     }
-    response
+    let reference = reference.map(|id| id.0).unwrap_or_default();
+    render(&app, language, &reference, error)
 }
 
 fn words(error: PageError) -> Words {
@@ -87,26 +93,26 @@ fn words(error: PageError) -> Words {
         PageError::Protocol(error) => protocol_words(error),
         PageError::FormStale => Words {
             status: 403,
-            heading: "This form is out of date",
-            message: "Nothing was changed. Go back, load the page again, and try once more.",
+            heading: "error-form-stale",
+            message: "error-form-stale-advice",
             hint: None,
         },
         PageError::NoInteraction => Words {
             status: 400,
-            heading: "This sign-in has expired",
-            message: "It was started too long ago, or in another browser. Go back to the app and start again.",
+            heading: "error-no-interaction",
+            message: "error-no-interaction-advice",
             hint: None,
         },
         PageError::NoDevice => Words {
             status: 400,
-            heading: "This device is not waiting any more",
-            message: "It asked too long ago, or its code was entered in another browser. Start again on the device.",
+            heading: "error-no-device",
+            message: "error-no-device-advice",
             hint: None,
         },
         PageError::NotFound => Words {
             status: 404,
-            heading: "There is nothing here",
-            message: "The address may be mistyped, or the page has moved.",
+            heading: "error-not-found",
+            message: "error-not-found-advice",
             hint: None,
         },
     }
@@ -125,50 +131,41 @@ fn protocol_words(error: OAuthError) -> Words {
     match error.code {
         ErrorCode::TemporarilyUnavailable => Words {
             status: error.status(),
-            heading: "We cannot answer right now",
-            message: "Please try again in a moment.",
+            heading: "error-unavailable",
+            message: "error-unavailable-advice",
             hint: None,
         },
         ErrorCode::TooManyRequests => Words {
             status: error.status(),
-            heading: "Too many attempts",
-            message: "Please wait a little, then try again.",
+            heading: "error-too-many",
+            message: "error-too-many-advice",
             hint: None,
         },
         ErrorCode::ServerError => Words {
             status: error.status(),
-            heading: "Something went wrong here",
-            message: "It is not your doing. If it happens again, tell the operator the reference below.",
+            heading: "error-internal",
+            message: "error-internal-advice",
             hint: None,
         },
         _ => Words {
             status: error.status(),
-            heading: "The app sent a request that we cannot accept",
-            message: "You were not signed in, and nothing was shared. Go back to the app; if this happens again, tell \
-                      the people who run it.",
+            heading: "error-request",
+            message: "error-request-advice",
             hint: Some(developer_hint(error.reason)),
         },
     }
 }
 
-/// What to mend. An unknown and a disabled client read the same.
+/// What to mend, by the key of its text. An unknown and a disabled client read the same.
 fn developer_hint(reason: Reason) -> &'static str {
     match reason {
-        Reason::AuthorizeClientIdMissing => "Send client_id with the authorization request.",
-        Reason::AuthorizeClientUnknown => {
-            "No client that may be used has this client_id. Compare it with the one that was registered."
-        }
-        Reason::RedirectUriMissing => "Send redirect_uri: one of those that are registered for the client.",
-        Reason::RedirectUriUnregistered => {
-            "redirect_uri must equal a registered one, character by character. Only the port of a loopback address \
-             (http://127.0.0.1, http://[::1], http://localhost) may differ."
-        }
-        Reason::PostLogoutRedirectUriUnregistered => {
-            "post_logout_redirect_uri must equal a registered one, character by character. Only the port of a loopback \
-             address may differ."
-        }
-        Reason::ParameterRepeated => "Send each parameter once.",
-        Reason::ParameterMalformed => "Send parameters as percent-encoded UTF-8 without NUL.",
-        _ => "Compare the request with RFC 6749 section 4.1.1.",
+        Reason::AuthorizeClientIdMissing => "hint-client-id-missing",
+        Reason::AuthorizeClientUnknown => "hint-client-unknown",
+        Reason::RedirectUriMissing => "hint-redirect-uri-missing",
+        Reason::RedirectUriUnregistered => "hint-redirect-uri-unregistered",
+        Reason::PostLogoutRedirectUriUnregistered => "hint-post-logout-redirect-uri-unregistered",
+        Reason::ParameterRepeated => "hint-parameter-repeated",
+        Reason::ParameterMalformed => "hint-parameter-malformed",
+        _ => "hint-request",
     }
 }

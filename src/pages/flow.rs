@@ -210,16 +210,18 @@ pub struct Waiting {
     pub signed_in: Option<SignedIn>,
 }
 
-/// Loads the waiting request `id` of this browser; `Err` is the page to show instead.
-pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
-    let unknown = || cx.error(PageError::NoInteraction);
-    let id = uuid::Uuid::parse_str(id).map_err(|_| unknown())?;
+/// Loads the waiting request `id` of this browser; `Err` is the page to show instead. From here on pages are in a language that
+/// the app asked for, if there is one.
+pub async fn load_waiting(cx: &mut PageCx, id: &str) -> Result<Waiting, Response> {
+    let id = uuid::Uuid::parse_str(id).map_err(|_| cx.error(PageError::NoInteraction))?;
     let interaction = match interaction::find(&cx.app, id, cx.browser.id(), cx.now).await {
         Ok(Ok(interaction)) => interaction,
         Ok(Err(interaction::Unusable::Answered)) => return Err(already_answered(cx)),
-        Ok(Err(interaction::Unusable::Unknown)) => return Err(unknown()),
+        Ok(Err(interaction::Unusable::Unknown)) => return Err(cx.error(PageError::NoInteraction)),
         Err(error) => return Err(cx.error(error)),
     };
+    cx.wishes
+        .add_request(&interaction.request.ui_locales, interaction.created_at);
     let client_id = &interaction.request.client_id;
     let found = cx
         .app
@@ -232,7 +234,7 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
         .clone()
         .filter(|client| interaction::may_go_on(&interaction.request, client))
     else {
-        return Err(unknown());
+        return Err(cx.error(PageError::NoInteraction));
     };
     let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now)
         .await
@@ -246,7 +248,7 @@ pub async fn load_waiting(cx: &PageCx, id: &str) -> Result<Waiting, Response> {
 }
 
 /// Loads a waiting request for a page that only a person who is signed in may see; others sign in first.
-pub async fn load_waiting_signed_in(cx: &PageCx, id: &str) -> Result<(Waiting, SignedIn), Response> {
+pub async fn load_waiting_signed_in(cx: &mut PageCx, id: &str) -> Result<(Waiting, SignedIn), Response> {
     let waiting = load_waiting(cx, id).await?;
     match waiting.signed_in.clone() {
         Some(signed_in) => Ok((waiting, signed_in)),
@@ -257,7 +259,7 @@ pub async fn load_waiting_signed_in(cx: &PageCx, id: &str) -> Result<(Waiting, S
 /// Reads an answer about a waiting request: from the browser that waits, for the sign-in that saw the question, with the
 /// token of that form.
 pub async fn read_answer(
-    cx: &PageCx,
+    cx: &mut PageCx,
     id: &str,
     (headers, body): (&HeaderMap, Body),
     form: fn(InteractionId) -> Form,

@@ -10,8 +10,12 @@ use crate::http::paths;
 use crate::http::session::Form;
 
 /// The page.
-pub async fn get(cx: PageCx) -> Result<Response, Response> {
+pub async fn get(mut cx: PageCx) -> Result<Response, Response> {
     let signed_in = cx.signed_in().await?;
+    let locale = signed_in
+        .as_ref()
+        .and_then(|signed_in| signed_in.user.claims.locale.as_deref());
+    cx.wishes.add_profile(locale);
     let page = Home {
         frame: cx.frame(),
         user: signed_in.as_ref().map(|signed_in| account_view(&signed_in.user)),

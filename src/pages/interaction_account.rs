@@ -15,8 +15,8 @@ use crate::model::interaction::Progress;
 use crate::store::SignedIn;
 
 /// The question.
-pub async fn get(cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
-    let (waiting, signed_in) = flow::load_waiting_signed_in(&cx, &id).await?;
+pub async fn get(mut cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
+    let (waiting, signed_in) = flow::load_waiting_signed_in(&mut cx, &id).await?;
     Ok(show(&cx, &waiting, &signed_in))
 }
 
@@ -27,7 +27,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let (params, mut waiting, signed_in) = flow::read_answer(&cx, &id, (&headers, body), Form::Account).await?;
+    let (params, mut waiting, signed_in) = flow::read_answer(&mut cx, &id, (&headers, body), Form::Account).await?;
     let current = signed_in.session.id;
     if params.field("account") != Some(current.to_string().as_str()) {
         return Ok(cx.see_other(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id)));

@@ -20,8 +20,8 @@ use crate::model::interaction::Progress;
 use crate::store::SignedIn;
 
 /// The question.
-pub async fn get(cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
-    let (waiting, signed_in) = flow::load_waiting_signed_in(&cx, &id).await?;
+pub async fn get(mut cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
+    let (waiting, signed_in) = flow::load_waiting_signed_in(&mut cx, &id).await?;
     Ok(show(&cx, &waiting, &signed_in))
 }
 
@@ -33,7 +33,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let (params, mut waiting, signed_in) = flow::read_answer(&cx, &id, (&headers, body), Form::Consent).await?;
+    let (params, mut waiting, signed_in) = flow::read_answer(&mut cx, &id, (&headers, body), Form::Consent).await?;
     match params.field("decision") {
         Some("allow") => allow(&mut cx, &mut waiting, &signed_in).await,
         Some("deny") => Ok(flow::deny(&cx, &waiting.journey(), signed_in.user.id).await),
@@ -59,7 +59,7 @@ async fn allow(cx: &mut PageCx, waiting: &mut Waiting, signed_in: &SignedIn) -> 
 
 fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
     let request = &waiting.interaction.request;
-    let lines = permissions(&waiting.found.catalog.apis, &request.scope);
+    let lines = permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all());
     let page = Consent {
         frame: cx.frame(),
         action: cx.href(&interaction_path(paths::INTERACTION_CONSENT, waiting.interaction.id)),

@@ -18,8 +18,8 @@ use crate::model::interaction::Progress;
 use crate::protocol::error::OAuthError;
 
 /// The form.
-pub async fn get(cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
-    let waiting = flow::load_waiting(&cx, &id).await?;
+pub async fn get(mut cx: PageCx, Path(id): Path<String>) -> Result<Response, Response> {
+    let waiting = flow::load_waiting(&mut cx, &id).await?;
     Ok(show(&cx, &waiting, None, None))
 }
 
@@ -31,7 +31,7 @@ pub async fn post(
     body: Body,
 ) -> Result<Response, Response> {
     let params = cx.read_form(&headers, body).await?;
-    let waiting = flow::load_waiting(&cx, &id).await?;
+    let waiting = flow::load_waiting(&mut cx, &id).await?;
     let username = params.field("username").unwrap_or_default();
     if !cx
         .browser

@@ -25,7 +25,9 @@ mod paging;
 mod profile_lines;
 pub mod return_to;
 pub mod static_files;
+pub mod text;
 pub mod view;
 mod when;
+pub mod wishes;
 
 pub use cx::PageCx;

@@ -1,9 +1,11 @@
 //! `/static/{name}`: embedded files; and the page for paths that do not exist.
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::error::{self, PageError};
+use super::wishes::Wishes;
 use crate::app::App;
 use crate::http::assets;
 use crate::http::layers::{self, RequestId};
@@ -14,7 +16,8 @@ pub async fn get(Path(name): Path<String>) -> Response {
 }
 
 /// There is no such page.
-pub async fn not_found(State(app): State<App>, id: Option<axum::Extension<RequestId>>) -> Response {
+pub async fn not_found(State(app): State<App>, id: Option<axum::Extension<RequestId>>, headers: HeaderMap) -> Response {
     let reference = id.map(|id| id.0.0).unwrap_or_default();
-    error::render(&app, &reference, PageError::NotFound)
+    let language = Wishes::of_browser(&app, &headers).language();
+    error::render(&app, language, &reference, PageError::NotFound)
 }

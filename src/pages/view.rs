@@ -5,6 +5,8 @@
 
 use askama::Template;
 
+use super::text::{Language, Message};
+
 mod account;
 mod device;
 #[cfg(test)]
@@ -22,14 +24,70 @@ pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_p
 /// What `layout.html` needs on every page. The title is a block of each page's own template.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// BCP 47 tag of the page's language.
-    pub lang: String,
+    /// The page's language.
+    pub language: Language,
+    /// The same page in each language; empty for a page that cannot be had again.
+    pub languages: Vec<LanguageLink>,
     /// Content-hashed address of the stylesheet.
     pub stylesheet_href: String,
     /// Content-hashed address of the mark, used in the header and as the favicon.
     pub icon_href: String,
     /// The display name of this server.
     pub product: String,
+}
+
+impl Frame {
+    /// A text in the page's language.
+    pub fn text(&self, message: impl Into<Message>) -> String {
+        self.language.text(message)
+    }
+
+    /// See [`Language::around`].
+    pub fn around(&self, message: impl Into<Message>, name: &'static str) -> (String, String) {
+        self.language.around(message, name)
+    }
+}
+
+/// A way to the same page in another language.
+#[derive(Debug, Clone)]
+pub struct LanguageLink {
+    /// What the language calls itself.
+    pub name: String,
+    /// BCP 47 tag.
+    pub tag: &'static str,
+    /// Where it leads.
+    pub href: String,
+    /// The page is in this language.
+    pub current: bool,
+}
+
+/// A page for people.
+pub trait Page: Template {
+    /// What all pages share.
+    fn frame(&self) -> &Frame;
+    /// To show the same in another language.
+    #[cfg(test)]
+    fn frame_mut(&mut self) -> &mut Frame;
+}
+
+macro_rules! pages {
+    ($($page:ident),* $(,)?) => {
+        $(impl Page for $page {
+            fn frame(&self) -> &Frame {
+                &self.frame
+            }
+
+            #[cfg(test)]
+            fn frame_mut(&mut self) -> &mut Frame {
+                &mut self.frame
+            }
+        })*
+    };
+}
+
+pages! {
+    Login, Consent, SelectAccount, ErrorPage, Home, SignOut, SignedOut, Finished, FormPost, DeviceEntry, DeviceConfirm,
+    AccountOverview, AccountProfile, AccountPassword, AccountSessions, AccountApps, AccountApp,
 }
 
 /// The client, as a person is told about it.
@@ -94,6 +152,10 @@ pub struct Login {
 }
 
 impl Login {
+    fn heading(&self) -> Message {
+        Message::new(if self.reauth { "sign-in-confirm" } else { "sign-in" })
+    }
+
     fn password_first(&self) -> bool {
         !self.username.is_empty()
     }
@@ -126,33 +188,32 @@ impl LoginError {
     ];
 
     /// One sentence for the person.
-    pub fn what_happened(self) -> &'static str {
-        match self {
-            Self::WrongCredentials => "Wrong username or password.",
-            Self::Busy => "We cannot sign you in just now.",
-            Self::Throttled(_) => "Too many attempts.",
-            Self::FormStale => "This page was out of date.",
-        }
+    pub fn what_happened(self) -> Message {
+        Message::new(match self {
+            Self::WrongCredentials => "wrong-credentials",
+            Self::Busy => "sign-in-busy",
+            Self::Throttled(_) => "too-many-attempts",
+            Self::FormStale => "form-stale",
+        })
     }
 
     /// The next step, always something that this page offers.
-    pub fn what_to_do(self) -> String {
+    pub fn what_to_do(self) -> Message {
         match self {
-            Self::WrongCredentials => "Check both and try again.".to_owned(),
-            Self::Busy => "Wait a minute, then try again.".to_owned(),
-            Self::Throttled(seconds) => format!("Try again in {}.", wait(seconds)),
-            Self::FormStale => "Enter your password again. If this repeats, allow cookies for this site.".to_owned(),
+            Self::WrongCredentials => Message::new("wrong-credentials-advice"),
+            Self::Busy => Message::new("sign-in-busy-advice"),
+            Self::Throttled(seconds) => wait(seconds),
+            Self::FormStale => Message::new("sign-in-stale-advice"),
         }
     }
 }
 
-/// A time to wait in words, rounded up: who comes back then does not come too early.
-pub fn wait(seconds: i64) -> String {
-    let up = |unit: i64| (seconds + unit - 1) / unit;
+/// When to try again, rounded up: who comes back then does not come too early.
+pub fn wait(seconds: i64) -> Message {
+    let up = |unit: i64| (seconds.max(1) + unit - 1) / unit;
     match seconds {
-        ..=60 => "a minute".to_owned(),
-        61..=7200 => format!("{} minutes", up(60)),
-        _ => format!("{} hours", up(3600)),
+        ..=7200 => Message::new("try-again-in-minutes").with("count", up(60)),
+        _ => Message::new("try-again-in-hours").with("count", up(3600)),
     }
 }
 
@@ -219,11 +280,11 @@ pub struct ErrorPage {
     /// See [`Frame`].
     pub frame: Frame,
     /// A few words; also the title.
-    pub heading: String,
+    pub heading: Message,
     /// What happened and what to do, for somebody who never heard of OAuth.
-    pub message: String,
+    pub message: Message,
     /// What the app's developer should change. Public: anybody may read it.
-    pub developer_hint: Option<String>,
+    pub developer_hint: Option<Message>,
     /// Finds this failure in the log.
     pub reference: String,
 }
@@ -312,24 +373,34 @@ pub struct FormPost {
 
 #[cfg(test)]
 mod tests {
-    use super::samples::render_all_samples;
+    use super::samples::{Rendered, render_all_samples};
     use super::*;
 
     #[test]
     fn every_page_renders_as_one_document_and_escapes_what_it_is_given() {
-        for (name, html) in render_all_samples() {
+        for Rendered { name, language, html } in render_all_samples() {
+            let name = format!("{name} in {}", language.tag());
+            assert!(
+                html.contains(&format!("<html lang=\"{}\" dir=\"ltr\">", language.tag())),
+                "{name}"
+            );
             assert_eq!(html.matches("<h1").count(), 1, "{name}: one heading");
             assert_eq!(html.matches("<main").count(), 1, "{name}: one main landmark");
             assert!(!html.contains("<svg"), "{name}: markup in a value stays text");
             assert!(!html.contains(" style="), "{name}: the policy forbids inline styles");
-            assert_eq!(html.contains("<script"), name == "form_post", "{name}: scripts");
+            assert_eq!(
+                html.contains("<script"),
+                name.starts_with("form_post "),
+                "{name}: scripts"
+            );
         }
     }
 
     #[test]
     fn the_form_post_script_is_on_the_page_byte_for_byte() {
         let tag = format!("<script>{FORM_POST_SCRIPT}</script>");
-        for (_, html) in render_all_samples().iter().filter(|(name, _)| *name == "form_post") {
+        let pages = render_all_samples();
+        for Rendered { html, .. } in pages.iter().filter(|page| page.name == "form_post") {
             assert_eq!(html.matches(&tag).count(), 1);
             assert_eq!(html.matches("<script").count(), 1);
         }

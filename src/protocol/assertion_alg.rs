@@ -31,3 +31,14 @@ impl AssertionAlg {
         }
     }
 }
+
+impl From<SigningAlg> for AssertionAlg {
+    fn from(alg: SigningAlg) -> Self {
+        match alg {
+            SigningAlg::Rs256 => Self::Rs256,
+            SigningAlg::Ps256 => Self::Ps256,
+            SigningAlg::Es256 => Self::Es256,
+            SigningAlg::EdDsa => Self::EdDsa,
+        }
+    }
+}

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::client_auth_method::ClientAuthMethod;
+use super::display::Display;
 use super::grant_type::GrantType;
 use super::pkce::CodeChallengeMethod;
 use super::prompt::PromptValue;
@@ -28,6 +29,8 @@ pub struct Endpoints {
     pub revocation: String,
     /// RFC 7662.
     pub introspection: String,
+    /// RFC 7591; `None`: nobody registers a client over HTTP.
+    pub registration: Option<String>,
     /// RFC 7517.
     pub jwks: String,
     /// OpenID Connect RP-Initiated Logout §2.
@@ -50,6 +53,8 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     pub jwks_uri: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: &'static [ResponseType],
     pub response_modes_supported: &'static [ResponseMode],
@@ -61,7 +66,9 @@ pub struct Metadata {
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
+    pub display_values_supported: &'static [Display],
     pub acr_values_supported: &'static [&'static str],
+    pub ui_locales_supported: Vec<&'static str>,
     pub claim_types_supported: &'static [&'static str],
     pub claims_supported: Vec<&'static str>,
     pub claims_parameter_supported: bool,
@@ -91,8 +98,9 @@ const TOKEN_CLAIMS: &[&str] = &[
 ];
 
 impl Metadata {
-    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of.
-    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>) -> Self {
+    /// The document of an issuer with these endpoints. `scopes` are those that it tells the world of, `ui_locales` the languages
+    /// of its pages.
+    pub fn new(issuer: String, endpoints: Endpoints, scopes: Vec<String>, ui_locales: Vec<&'static str>) -> Self {
         let scoped = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied());
         Self {
             issuer,
@@ -104,6 +112,7 @@ impl Metadata {
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
             end_session_endpoint: endpoints.end_session,
+            registration_endpoint: endpoints.registration,
             scopes_supported: scopes,
             response_types_supported: ResponseType::ALL,
             response_modes_supported: ResponseMode::ALL,
@@ -115,7 +124,9 @@ impl Metadata {
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
+            display_values_supported: Display::ALL,
             acr_values_supported: ACR_VALUES,
+            ui_locales_supported: ui_locales,
             claim_types_supported: &["normal"],
             claims_supported: TOKEN_CLAIMS
                 .iter()
@@ -123,7 +134,7 @@ impl Metadata {
                 .chain(scoped)
                 .chain(["updated_at"])
                 .collect(),
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,

@@ -40,6 +40,12 @@ wire_enum! {
         RequestUriNotSupported = "request_uri_not_supported",
         /// OpenID Connect Core §3.1.2.6.
         RegistrationNotSupported = "registration_not_supported",
+        /// OpenID Connect Core §3.1.2.6.
+        InvalidRequestObject = "invalid_request_object",
+        /// OpenID Connect Core §3.1.2.6.
+        InvalidRequestUri = "invalid_request_uri",
+        /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+        UnmetAuthenticationRequirements = "unmet_authentication_requirements",
         /// RFC 8628 §3.5.
         AuthorizationPending = "authorization_pending",
         /// RFC 8628 §3.5.
@@ -50,6 +56,14 @@ wire_enum! {
         InvalidToken = "invalid_token",
         /// RFC 6750 §3.1.
         InsufficientScope = "insufficient_scope",
+        /// RFC 7591 §3.2.2.
+        InvalidRedirectUri = "invalid_redirect_uri",
+        /// RFC 7591 §3.2.2.
+        InvalidClientMetadata = "invalid_client_metadata",
+        /// RFC 7591 §3.2.2.
+        InvalidSoftwareStatement = "invalid_software_statement",
+        /// RFC 7591 §3.2.2.
+        UnapprovedSoftwareStatement = "unapproved_software_statement",
         /// None is registered for RFC 6585 §4, and `slow_down` and `temporarily_unavailable` mean something else: this is what
         /// that status is called there.
         TooManyRequests = "too_many_requests",
@@ -89,11 +103,20 @@ impl ErrorCode {
             Self::RequestNotSupported => "The request parameter is not supported.",
             Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
+            Self::InvalidRequestObject => "The request object is invalid, or not signed with a key of the client.",
+            Self::InvalidRequestUri => "The request object could not be fetched.",
+            Self::UnmetAuthenticationRequirements => "No sign-in here is of the kind that the request demands.",
             Self::AuthorizationPending => "The person has not answered yet.",
             Self::SlowDown => "The person has not answered yet. Wait five seconds longer between requests from now on.",
             Self::ExpiredToken => "The device code has expired. Start again with a new one.",
             Self::InvalidToken => "The access token is invalid, expired or revoked.",
             Self::InsufficientScope => "The access token lacks the scope that this resource needs.",
+            Self::InvalidRedirectUri => "A redirect URI is not allowed.",
+            Self::InvalidClientMetadata => "A member of the client metadata is not allowed.",
+            Self::InvalidSoftwareStatement => "The software statement is invalid.",
+            Self::UnapprovedSoftwareStatement => {
+                "The software statement is missing, or its issuer is not approved here."
+            }
             Self::TooManyRequests => "Too many attempts. Try again after the time that Retry-After tells.",
         }
     }
@@ -161,13 +184,13 @@ reasons! {
     GrantNotRegistered => UnauthorizedClient, "client is not registered for this grant type";
     StateTooLong => InvalidRequest, "state is too long";
     NonceTooLong => InvalidRequest, "nonce is too long";
-    NonceMissing => InvalidRequest, "nonce is required where PKCE is left out";
     CodeChallengeMissing => InvalidRequest, "code_challenge is missing";
     CodeChallengeMalformed => InvalidRequest, "code_challenge is not the base64url of a SHA-256 digest";
     CodeChallengeMethodUnsupported => InvalidRequest, "code_challenge_method is not S256";
     PromptInvalid => InvalidRequest, "prompt is not a valid combination";
     MaxAgeMalformed => InvalidRequest, "max_age is not a number of seconds";
     ClaimsMalformed => InvalidRequest, "claims is not an acceptable JSON object";
+    AcrUnreachable => UnmetAuthenticationRequirements, "no sign-in here reaches an essential acr";
     RequestObject => RequestNotSupported, "request is not supported";
     RequestUri => RequestUriNotSupported, "request_uri is not supported";
     Registration => RegistrationNotSupported, "registration is not supported";
@@ -190,9 +213,28 @@ reasons! {
     NotSignedIn => LoginRequired, "nobody is signed in";
     SignInTooOld => LoginRequired, "the sign-in is older than max_age";
     SignInAskedAgain => LoginRequired, "prompt=login asks for a fresh sign-in";
-    OtherUserThanHint => LoginRequired, "the person signed in is not the one of id_token_hint";
+    OtherUserThanHint => LoginRequired, "the person signed in is not the one of id_token_hint or of the claim sub";
     ConsentMissing => ConsentRequired, "consent is missing";
     AccountNotChosen => AccountSelectionRequired, "the account has to be chosen";
+    // registering clients
+    BodyNotJson => InvalidRequest, "body is not application/json";
+    RegistrationDocument => InvalidClientMetadata, "body is not one JSON object in which every member occurs once";
+    RegistrationRedirectUri => InvalidRedirectUri, "a redirect URI cannot be registered";
+    RegistrationMetadata => InvalidClientMetadata, "a member of the client metadata cannot be registered";
+    RegistrationName => InvalidClientMetadata, "the name of the client belongs to a client of the operator";
+    RegistrationManaged => InvalidRequest, "the client sent what only the server sets";
+    RegistrationClientId => InvalidRequest, "client_id is not the one of the client";
+    RegistrationSecret => InvalidRequest, "client_secret is not a present secret of the client";
+    RegistrationConflict => TemporarilyUnavailable, "the client was changed by somebody else at the same moment";
+    RegistrationsTooMany => TooManyRequests, "as many clients have registered themselves as may";
+    RegistrationsThrottled => TooManyRequests, "too many registrations from the address";
+    SectorMismatch => InvalidClientMetadata, "sector_identifier_uri does not list every redirect URI";
+    LogoUnusable => InvalidClientMetadata, "logo_uri holds no picture that can be shown";
+    SoftwareStatementInvalid => InvalidSoftwareStatement, "software statement is malformed, expired, or its signature is wrong";
+    SoftwareStatementMissing => UnapprovedSoftwareStatement, "software statement is required and missing";
+    SoftwareStatementUnapproved => UnapprovedSoftwareStatement, "software statement is of an issuer that is not configured";
+    InitialTokenWrong => InvalidToken, "initial access token is malformed, unknown, expired, revoked or used up";
+    RegistrationTokenWrong => InvalidToken, "registration access token is malformed, unknown, or of another client";
     // redeeming
     GrantTypeUnknown => UnsupportedGrantType, "grant_type is unknown or not offered";
     CodeUnknown => InvalidGrant, "code is malformed, unknown or gone";

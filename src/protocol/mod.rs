@@ -5,6 +5,7 @@ pub mod assertion_alg;
 pub mod claims_request;
 pub mod client_auth_method;
 pub mod discovery;
+pub mod display;
 pub mod display_text;
 pub mod error;
 pub mod grant_type;

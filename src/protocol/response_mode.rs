@@ -10,6 +10,8 @@ wire_enum! {
         /// In the query of the redirect URI: the default for `code`.
         #[default]
         Query = "query",
+        /// In the fragment of the redirect URI, which a browser keeps from the server there.
+        Fragment = "fragment",
         /// As a form that the browser posts to the redirect URI.
         FormPost = "form_post",
     }

@@ -1,5 +1,7 @@
 //! The standard claims of OpenID Connect Core §5.1, and which scope carries which (§5.4).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
@@ -152,7 +154,10 @@ const PROFILE: &[&str] = &[
     "locale",
 ];
 
-/// Which claims each scope carries (OpenID Connect Core §5.4).
+/// When the record of a person last changed: of scope `profile`, and the server's to say.
+pub const UPDATED_AT: &str = "updated_at";
+
+/// Which claims each scope carries (OpenID Connect Core §5.4), apart from [`UPDATED_AT`].
 pub const SCOPE_CLAIMS: &[(&str, &[&str])] = &[
     ("profile", PROFILE),
     ("email", &["email", "email_verified"]),
@@ -160,18 +165,109 @@ pub const SCOPE_CLAIMS: &[(&str, &[&str])] = &[
     ("phone", &["phone_number", "phone_number_verified"]),
 ];
 
+/// The scope that carries `claim`, with the claim; `None` for what is not a claim about a person that is known here.
+fn carried(claim: &str) -> Option<(&'static str, &'static str)> {
+    if claim == UPDATED_AT {
+        return Some(("profile", UPDATED_AT));
+    }
+    SCOPE_CLAIMS.iter().find_map(|(scope, claims)| {
+        let known = claims.iter().find(|known| **known == claim)?;
+        Some((*scope, *known))
+    })
+}
+
+/// The scope that carries `claim`.
+pub fn scope_of(claim: &str) -> Option<&'static str> {
+    carried(claim).map(|(scope, _)| scope)
+}
+
+/// Claims about a person, each once and in the order of their names, so that equal sets are equal texts. Holds only what is
+/// known here; everything else is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>")]
+pub struct ClaimSet(BTreeSet<&'static str>);
+
+impl ClaimSet {
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    pub fn stored(text: &str) -> Self {
+        text.split(' ').collect()
+    }
+
+    /// The claims that `scope` carries.
+    pub fn of_scope(scope: &Scope) -> Self {
+        let carried = SCOPE_CLAIMS.iter().filter(|(token, _)| scope.contains(token));
+        let mut claims: BTreeSet<_> = carried.flat_map(|(_, claims)| claims.iter().copied()).collect();
+        claims.extend(scope.contains("profile").then_some(UPDATED_AT));
+        Self(claims)
+    }
+
+    /// Whether `claim` is in the set.
+    pub fn contains(&self, claim: &str) -> bool {
+        self.0.contains(claim)
+    }
+
+    /// Whether every claim of `other` is in this set.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.is_subset(&self.0)
+    }
+
+    /// The claims of both.
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).copied().collect())
+    }
+
+    /// The claims that `scope` does not carry already.
+    pub fn beyond(&self, scope: &Scope) -> Self {
+        self.filter(|claim| scope_of(claim).is_none_or(|token| !scope.contains(token)))
+    }
+
+    /// The claims for which `keep` holds.
+    pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().copied().filter(|claim| keep(claim)).collect())
+    }
+
+    /// The claims, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().copied()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> FromIterator<&'a str> for ClaimSet {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        Self(names.into_iter().filter_map(carried).map(|(_, claim)| claim).collect())
+    }
+}
+
+impl From<Vec<String>> for ClaimSet {
+    fn from(names: Vec<String>) -> Self {
+        names.iter().map(String::as_str).collect()
+    }
+}
+
+impl std::fmt::Display for ClaimSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, claim) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(claim)?;
+        }
+        Ok(())
+    }
+}
+
 impl StandardClaims {
-    /// The claims that `scope` lets a client see, as JSON members.
-    pub fn visible_to(&self, scope: &Scope) -> serde_json::Map<String, serde_json::Value> {
+    /// The claims of `set` that are known of the person, as JSON members.
+    pub fn of(&self, set: &ClaimSet) -> serde_json::Map<String, serde_json::Value> {
         let Ok(serde_json::Value::Object(mut all)) = serde_json::to_value(self) else {
             return serde_json::Map::new();
         };
-        let granted = |claim: &str| {
-            SCOPE_CLAIMS
-                .iter()
-                .any(|(token, claims)| scope.contains(token) && claims.contains(&claim))
-        };
-        all.retain(|claim, _| granted(claim));
+        all.retain(|claim, _| set.contains(claim));
         all
     }
 }

@@ -7,10 +7,10 @@ use sqlx::types::Json;
 use super::rows::{SessionRow, UserRow, session_columns, user_columns};
 use super::{Backend as _, Result, Store, in_transaction, on, rows, statements};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
+use crate::model::consent::Allowed;
 use crate::model::grant::EndReason;
 use crate::model::user::{PasswordHash, User, UserId};
 use crate::protocol::ids::ClientId;
-use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 
 macro_rules! insert_session {
@@ -31,7 +31,7 @@ statements! {
     TOUCH_SESSION = "UPDATE browser_session SET last_seen_at = $2, address = COALESCE($3, address)
         WHERE id = $1 AND last_seen_at < $2";
     // One row answers who is signed in, whether that counts, and what this client was allowed before.
-    SIGNED_IN = concat!("SELECT ", session_columns!(), ", ", user_columns!(), ", c.scope AS consented
+    SIGNED_IN = concat!("SELECT ", session_columns!(), ", ", user_columns!(), ", c.scope AS consented, c.claims AS consented_claims
         FROM browser_session s JOIN users u ON u.id = s.user_id
         LEFT JOIN consent c ON c.user_id = s.user_id AND c.client_id = $2
         WHERE s.id = $1");
@@ -69,8 +69,8 @@ pub struct SignedIn {
     pub last_seen_at: Timestamp,
     /// Whose it is.
     pub user: User,
-    /// The scope that the user has allowed to the client before.
-    pub consented: Option<Scope>,
+    /// What the user has allowed to the client before.
+    pub consented: Option<Allowed>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -80,6 +80,7 @@ struct SignedInRow {
     #[sqlx(flatten)]
     user: UserRow,
     consented: Option<String>,
+    consented_claims: Option<String>,
 }
 
 impl Store {
@@ -145,11 +146,13 @@ impl Store {
                 .await?
         })?;
         let Some(row) = row else { return Ok(None) };
+        let claims = row.consented_claims.unwrap_or_default();
+        let consented = row.consented.map(|scope| rows::allowed(scope, &claims));
         Ok(Some(SignedIn {
             last_seen_at: Timestamp(row.session.last_seen_at),
             session: row.session.into(),
             user: row.user.try_into()?,
-            consented: row.consented.map(rows::scope).transpose()?,
+            consented: consented.transpose()?,
         }))
     }
 

@@ -51,6 +51,7 @@ statements! {
     END_OLDER_SECRETS = "DELETE FROM client_secret WHERE client_id = $1 AND id <> $2";
     EXPIRE_SECRET = "UPDATE client_secret SET expires_at = $2 WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
     DELETE_SECRETS = "DELETE FROM client_secret WHERE client_id = $1";
+    FORGET_CONSENTS = "DELETE FROM consent WHERE client_id = $1";
     INSERT_ORIGIN = "INSERT INTO client_origin (origin, client_id) VALUES ($1, $2)";
     DELETE_ORIGINS = "DELETE FROM client_origin WHERE client_id = $1";
     KNOWS_ORIGIN = "SELECT count(*) FROM client_origin o JOIN client c ON c.client_id = o.client_id
@@ -59,6 +60,51 @@ statements! {
         ON CONFLICT (client_id) DO UPDATE SET media_type = excluded.media_type, image = excluded.image";
     FIND_LOGO = "SELECT media_type, image FROM client_logo WHERE client_id = $1";
 }
+
+/// Stores a secret of the client `$id`, in a transaction.
+macro_rules! insert_secret {
+    ($tx:ident, $id:expr, $secret:expr) => {{
+        let secret: &$crate::model::client::ClientSecret = $secret;
+        let (digest, hash) = $crate::store::clients::columns(&secret.verifier);
+        sqlx::query($tx.text(&$crate::store::clients::INSERT_SECRET))
+            .bind(secret.id)
+            .bind($id)
+            .bind(digest)
+            .bind(hash)
+            .bind(secret.created_at.0)
+            .bind(secret.expires_at.map(|at| at.0))
+            .execute(&mut *$tx)
+            .await?;
+    }};
+}
+pub(super) use insert_secret;
+
+/// Stores a client with its secrets and origins, in a transaction.
+macro_rules! insert {
+    ($tx:ident, $client:expr) => {{
+        use $crate::store::Backend as _;
+        use $crate::store::clients::{self, INSERT_CLIENT, INSERT_ORIGIN};
+        let client: &$crate::model::client::Client = $client;
+        let id = client.client_id.as_str();
+        sqlx::query($tx.text(&INSERT_CLIENT))
+            .bind(id)
+            .bind(sqlx::types::Json(&client.metadata))
+            .bind(client.created_at.0)
+            .execute(&mut *$tx)
+            .await?;
+        for secret in &client.secrets {
+            clients::insert_secret!($tx, id, secret);
+        }
+        for origin in clients::origins(&client.metadata) {
+            sqlx::query($tx.text(&INSERT_ORIGIN))
+                .bind(origin)
+                .bind(id)
+                .execute(&mut *$tx)
+                .await?;
+        }
+    }};
+}
+pub(super) use insert;
 
 /// What became of a write on a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +117,19 @@ pub enum ClientWrite {
     Taken,
     /// Someone changed the client since it was read.
     Conflict,
+}
+
+/// A change of a client.
+#[derive(Debug)]
+pub struct ClientChange<'a> {
+    /// The client as it was read.
+    pub client: &'a Client,
+    /// What is registered about it from now on.
+    pub metadata: &'a ClientMetadata,
+    /// One more secret.
+    pub secret: Option<&'a ClientSecret>,
+    /// People are asked again, since it is not what they consented to.
+    pub forget_consents: bool,
 }
 
 /// A new secret, and what becomes of the one before.
@@ -131,33 +190,8 @@ impl Store {
 
     /// Registers a client with its secrets.
     pub async fn insert_client(&self, client: &Client) -> Result<ClientWrite> {
-        let id = client.client_id.as_str();
         let inserted: Result<()> = in_transaction!(self, |tx| {
-            sqlx::query(tx.text(&INSERT_CLIENT))
-                .bind(id)
-                .bind(Json(&client.metadata))
-                .bind(client.created_at.0)
-                .execute(&mut *tx)
-                .await?;
-            for secret in &client.secrets {
-                let (digest, hash) = columns(&secret.verifier);
-                sqlx::query(tx.text(&INSERT_SECRET))
-                    .bind(secret.id)
-                    .bind(id)
-                    .bind(digest)
-                    .bind(hash)
-                    .bind(secret.created_at.0)
-                    .bind(secret.expires_at.map(|at| at.0))
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            for origin in origins(&client.metadata) {
-                sqlx::query(tx.text(&INSERT_ORIGIN))
-                    .bind(origin)
-                    .bind(id)
-                    .execute(&mut *tx)
-                    .await?;
-            }
+            insert!(tx, client);
         });
         match inserted {
             Ok(()) => Ok(ClientWrite::Done),
@@ -173,6 +207,18 @@ impl Store {
         metadata: &ClientMetadata,
         now: Timestamp,
     ) -> Result<ClientWrite> {
+        let change = ClientChange {
+            client,
+            metadata,
+            secret: None,
+            forget_consents: false,
+        };
+        self.change_client(&change, now).await
+    }
+
+    /// Changes a client, if nobody changed it since it was read. A public client keeps no secret.
+    pub async fn change_client(&self, change: &ClientChange<'_>, now: Timestamp) -> Result<ClientWrite> {
+        let (client, metadata) = (change.client, change.metadata);
         let id = client.client_id.as_str();
         let public = metadata.auth_methods.contains(&ClientAuthMethod::None);
         let rows = in_transaction!(self, |tx| {
@@ -195,6 +241,15 @@ impl Store {
                 }
                 if public {
                     sqlx::query(tx.text(&DELETE_SECRETS)).bind(id).execute(&mut *tx).await?;
+                }
+                if let Some(secret) = change.secret {
+                    insert_secret!(tx, id, secret);
+                }
+                if change.forget_consents {
+                    sqlx::query(tx.text(&FORGET_CONSENTS))
+                        .bind(id)
+                        .execute(&mut *tx)
+                        .await?;
                 }
             }
             rows
@@ -243,7 +298,6 @@ impl Store {
     /// caller walks away with a secret that another has already replaced.
     pub async fn rotate_secret(&self, rotation: &SecretRotation<'_>) -> Result<ClientWrite> {
         let id = rotation.client.client_id.as_str();
-        let (digest, hash) = columns(&rotation.secret.verifier);
         let seen = rotation.client.secrets.first().map(|secret| secret.id);
         in_transaction!(self, |tx| {
             let now = rotation.secret.created_at.0;
@@ -275,15 +329,7 @@ impl Store {
                         .execute(&mut *tx)
                         .await?;
                 }
-                sqlx::query(tx.text(&INSERT_SECRET))
-                    .bind(rotation.secret.id)
-                    .bind(id)
-                    .bind(digest)
-                    .bind(hash)
-                    .bind(now)
-                    .bind(None::<i64>)
-                    .execute(&mut *tx)
-                    .await?;
+                insert_secret!(tx, id, rotation.secret);
                 ClientWrite::Done
             }
         })
@@ -359,13 +405,13 @@ fn secret(row: &ClientRow) -> Result<Option<ClientSecret>> {
     }))
 }
 
-fn columns(verifier: &SecretVerifier) -> (Option<&[u8]>, Option<&str>) {
+pub(super) fn columns(verifier: &SecretVerifier) -> (Option<&[u8]>, Option<&str>) {
     match verifier {
         SecretVerifier::Digest(digest) => (Some(digest.as_bytes()), None),
         SecretVerifier::Password(hash) => (None, Some(hash)),
     }
 }
 
-fn origins(metadata: &ClientMetadata) -> BTreeSet<String> {
+pub(super) fn origins(metadata: &ClientMetadata) -> BTreeSet<String> {
     metadata.redirect_uris.iter().filter_map(RedirectUri::origin).collect()
 }

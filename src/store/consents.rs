@@ -8,6 +8,7 @@ use crate::model::grant::EndReason;
 use crate::model::user::UserId;
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::time::Timestamp;
 
 statements! {
@@ -16,13 +17,13 @@ statements! {
         WHERE user_id = $1 AND client_id = $2 AND ended_at IS NULL";
     // What is remembered, and what is alive. A grant whose code nobody redeemed gave nobody anything yet. The newest refresh
     // token tells when a grant was last used, so that no use has to be written down.
-    APPS_OF_USER = "SELECT c.client_id, c.metadata, a.scope, a.since, a.offline, a.used_at,
+    APPS_OF_USER = "SELECT c.client_id, c.metadata, a.scope, a.claims, a.since, a.offline, a.used_at,
             EXISTS (SELECT 1 FROM client_logo l WHERE l.client_id = c.client_id) AS has_logo
         FROM (
-            SELECT client_id, scope, granted_at AS since, FALSE AS offline, CAST(NULL AS BIGINT) AS used_at
+            SELECT client_id, scope, claims, granted_at AS since, FALSE AS offline, CAST(NULL AS BIGINT) AS used_at
             FROM consent WHERE user_id = $1
             UNION ALL
-            SELECT g.client_id, g.scope, g.created_at, g.offline,
+            SELECT g.client_id, g.scope, g.userinfo_claims || ' ' || g.id_token_claims, g.created_at, g.offline,
                 COALESCE((SELECT r.created_at FROM refresh_token r WHERE r.grant_id = g.id
                     ORDER BY r.generation DESC LIMIT 1), g.created_at)
             FROM grants g WHERE g.user_id = $1 AND g.ended_at IS NULL AND g.expires_at > $2
@@ -43,6 +44,8 @@ pub struct AppOfUser {
     pub since: Timestamp,
     /// All that they allow it.
     pub scope: Scope,
+    /// The single claims beyond it that they allow it to see.
+    pub claims: ClaimSet,
     /// When it last fetched tokens, if it has any that count.
     pub last_used_at: Option<Timestamp>,
     /// Whether it can fetch tokens while the person is away.
@@ -66,6 +69,7 @@ struct AppRow {
     client_id: String,
     metadata: Json<ClientMetadata>,
     scope: String,
+    claims: String,
     since: i64,
     offline: bool,
     used_at: Option<i64>,
@@ -122,12 +126,14 @@ impl Store {
 
 impl AppOfUser {
     fn of(row: AppRow) -> Result<Self> {
+        let scope = rows::scope(row.scope)?;
         Ok(Self {
             client_id: rows::client_id(row.client_id)?,
             name: row.metadata.0.name,
             has_logo: row.has_logo,
             since: Timestamp(row.since),
-            scope: rows::scope(row.scope)?,
+            claims: ClaimSet::stored(&row.claims).beyond(&scope),
+            scope,
             last_used_at: row.used_at.map(Timestamp),
             offline: row.offline,
         })
@@ -136,6 +142,7 @@ impl AppOfUser {
     fn merge(&mut self, more: &Self) {
         self.since = self.since.min(more.since);
         self.scope = self.scope.union(&more.scope);
+        self.claims = self.claims.union(&more.claims).beyond(&self.scope);
         self.last_used_at = self.last_used_at.max(more.last_used_at);
         self.offline |= more.offline;
     }

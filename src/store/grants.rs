@@ -8,13 +8,13 @@ use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
 use super::{Backend as _, Db, Result, Store, StoreError, in_transaction, on, postgres, statements};
 use crate::model::access_token::AccessToken;
 use crate::model::code::Code;
+use crate::model::consent::Allowed;
 use crate::model::digest::TokenDigest;
 use crate::model::grant::Grant;
 use crate::model::interaction::InteractionId;
 use crate::model::user::User;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::redirect_uri::RedirectUri;
-use crate::protocol::scope::Scope;
 use crate::time::Timestamp;
 
 /// A grant rests on the sign-in as it was read: if the account was disabled since, the sign-in ended, or credentials were checked
@@ -22,8 +22,9 @@ use crate::time::Timestamp;
 macro_rules! insert_grant_if_alive {
     () => {
         "INSERT INTO grants
-            (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+            (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at,
+                userinfo_claims, id_token_claims)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13
         FROM users u JOIN browser_session s ON s.user_id = u.id
         WHERE u.id = $2 AND u.disabled_at IS NULL AND s.id = $4 AND s.ended_at IS NULL AND s.auth_time = $11"
     };
@@ -31,9 +32,10 @@ macro_rules! insert_grant_if_alive {
 
 statements! {
     COMPLETE = "UPDATE interaction SET completed_at = $2 WHERE id = $1 AND completed_at IS NULL";
-    FIND_CONSENT = "SELECT scope FROM consent WHERE user_id = $1 AND client_id = $2";
-    REMEMBER_CONSENT = "INSERT INTO consent (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at";
+    FIND_CONSENT = "SELECT scope, claims FROM consent WHERE user_id = $1 AND client_id = $2";
+    REMEMBER_CONSENT = "INSERT INTO consent (user_id, client_id, scope, claims, granted_at)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, client_id)
+        DO UPDATE SET scope = excluded.scope, claims = excluded.claims, granted_at = excluded.granted_at";
     // On Postgres the rows it rests on are locked, so that a change that is not committed yet is waited for and seen.
     INSERT_GRANT = concat!(insert_grant_if_alive!(), " FOR SHARE"), insert_grant_if_alive!();
     INSERT_CODE = "INSERT INTO code
@@ -66,6 +68,8 @@ macro_rules! insert_grant {
             .bind(grant.created_at.0)
             .bind(grant.expires_at.0)
             .bind(grant.authentication.auth_time.0)
+            .bind(grant.claims.userinfo.to_string())
+            .bind(grant.claims.id_token.to_string())
             .execute(&mut *$tx)
             .await?
             .rows_affected()
@@ -111,27 +115,27 @@ pub struct NewGrant<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum ConsentUse<'a> {
     /// The person was not asked again.
-    ReliedOn(&'a Scope),
+    ReliedOn(&'a Allowed),
     /// The person was asked.
     Remembered {
         /// The consent as it was read, if there was one.
-        before: Option<&'a Scope>,
+        before: Option<&'a Allowed>,
         /// Everything allowed so far.
-        now: &'a Scope,
+        now: &'a Allowed,
     },
 }
 
 impl<'a> ConsentUse<'a> {
     /// What is remembered by now, unless somebody else was faster.
-    pub(super) fn expected(self) -> Option<&'a Scope> {
+    pub(super) fn expected(self) -> Option<&'a Allowed> {
         match self {
-            Self::ReliedOn(scope) => Some(scope),
+            Self::ReliedOn(allowed) => Some(allowed),
             Self::Remembered { before, .. } => before,
         }
     }
 
     /// What is remembered from now on, if that changes.
-    pub(super) fn remembered(self) -> Option<&'a Scope> {
+    pub(super) fn remembered(self) -> Option<&'a Allowed> {
         match self {
             Self::ReliedOn(_) => None,
             Self::Remembered { now, .. } => Some(now),
@@ -243,20 +247,22 @@ impl Store {
                     return Ok(IssueOutcome::AlreadyAnswered);
                 }
             }
-            let consent: Option<String> = sqlx::query_scalar(tx.text(&FIND_CONSENT))
+            let consent: Option<(String, String)> = sqlx::query_as(tx.text(&FIND_CONSENT))
                 .bind(user)
                 .bind(client)
                 .fetch_optional(&mut *tx)
                 .await?;
-            let expected = |used: ConsentUse<'_>| used.expected().map(ToString::to_string) == consent;
+            let texts = |allowed: &Allowed| (allowed.scope.to_string(), allowed.claims.to_string());
+            let expected = |used: ConsentUse<'_>| used.expected().map(texts) == consent;
             if !new.consent.is_none_or(expected) {
                 return Ok(IssueOutcome::Changed);
             }
-            if let Some(scope) = new.consent.and_then(ConsentUse::remembered) {
+            if let Some(allowed) = new.consent.and_then(ConsentUse::remembered) {
                 sqlx::query(tx.text(&REMEMBER_CONSENT))
                     .bind(user)
                     .bind(client)
-                    .bind(scope.to_string())
+                    .bind(allowed.scope.to_string())
+                    .bind(allowed.claims.to_string())
                     .bind(now)
                     .execute(&mut *tx)
                     .await?;

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod browser_sessions;
 mod catalog;
+mod client_use;
 mod clients;
 mod consents;
 mod device_grants;
@@ -26,6 +27,7 @@ mod pools;
 mod postgres;
 mod recovery;
 mod refresh_tokens;
+mod registrations;
 mod rows;
 mod signing_keys;
 mod sqlite;
@@ -45,7 +47,7 @@ pub use apis::ApiWrite;
 pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
-pub use clients::{ClientWrite, SecretRotation};
+pub use clients::{ClientChange, ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
 pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
@@ -57,6 +59,7 @@ pub use logouts::LogoutNotice;
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
+pub use registrations::{NewRegistration, RegistrationOutcome};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
@@ -73,6 +76,7 @@ pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
     pace: Arc<device_pace::DevicePace>,
+    client_use: Arc<client_use::ClientUse>,
     /// That this process has ended a sign-in.
     ended: Arc<Notify>,
 }
@@ -121,6 +125,7 @@ impl Store {
             db,
             cache: Arc::default(),
             pace: Arc::default(),
+            client_use: Arc::default(),
             ended: Arc::default(),
         })
     }
@@ -189,6 +194,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         postgres::STATEMENTS,
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        registrations::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,

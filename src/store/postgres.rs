@@ -134,7 +134,7 @@ statements! {
     // whoever withdraws it meanwhile waits, and then finds the grant. `changed`: of two first answers the second finds, at its
     // own insert, what it could not see before. Nothing is written then.
     ISSUE_CODE = "WITH held AS (
-            SELECT scope FROM consent WHERE user_id = $4 AND client_id = $5 FOR UPDATE
+            SELECT scope, claims FROM consent WHERE user_id = $4 AND client_id = $5 FOR UPDATE
         ), open AS (
             SELECT id FROM interaction WHERE id = $2 AND completed_at IS NULL FOR UPDATE
         ), alive AS (
@@ -143,16 +143,19 @@ statements! {
             FOR SHARE
         ), allowed AS (
             SELECT 1 FROM alive WHERE ($2 IS NULL OR EXISTS (SELECT 1 FROM open))
-            AND (NOT $18::boolean OR (SELECT scope FROM held) IS NOT DISTINCT FROM $19::text)
+            AND (NOT $18::boolean OR (SELECT scope FROM held) IS NOT DISTINCT FROM $19::text
+                AND (SELECT claims FROM held) IS NOT DISTINCT FROM $22::text)
         ), remembered AS (
-            INSERT INTO consent (user_id, client_id, scope, granted_at)
-            SELECT $4, $5, $3, $1 FROM allowed WHERE $3::text IS NOT NULL
-            ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at
-                WHERE consent.scope = $19
+            INSERT INTO consent (user_id, client_id, scope, claims, granted_at)
+            SELECT $4, $5, $3, $21, $1 FROM allowed WHERE $3::text IS NOT NULL
+            ON CONFLICT (user_id, client_id)
+                DO UPDATE SET scope = excluded.scope, claims = excluded.claims, granted_at = excluded.granted_at
+                WHERE consent.scope = $19 AND consent.claims = $22
             RETURNING user_id
         ), given AS (
-            INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at)
-            SELECT $6, $4, $5, $7, $8, $9, $10, $11, $1, $12 FROM allowed
+            INSERT INTO grants (id, user_id, client_id, session_id, scope, resources, authentication, offline, created_at, expires_at,
+                userinfo_claims, id_token_claims)
+            SELECT $6, $4, $5, $7, $8, $9, $10, $11, $1, $12, $23, $24 FROM allowed
             WHERE $3::text IS NULL OR EXISTS (SELECT 1 FROM remembered)
             RETURNING id
         ), coded AS (
@@ -168,11 +171,13 @@ statements! {
 /// See [`super::Store::issue_code`].
 pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutcome> {
     let (grant, code) = (new.grant, new.code);
+    let remembered = new.consent.and_then(ConsentUse::remembered);
+    let expected = new.consent.and_then(ConsentUse::expected);
     let (given, answered): (bool, bool) = attempts!(pg.patience.within(async {
         let query = sqlx::query_as(pg.text(&ISSUE_CODE))
             .bind(grant.created_at.0)
             .bind(new.interaction.map(|id| id.0))
-            .bind(new.consent.and_then(ConsentUse::remembered).map(ToString::to_string))
+            .bind(remembered.map(|allowed| allowed.scope.to_string()))
             .bind(grant.user_id.0)
             .bind(grant.client_id.as_str())
             .bind(grant.id.0)
@@ -188,8 +193,12 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutco
             .bind(code.nonce.as_deref())
             .bind(code.expires_at.0)
             .bind(new.consent.is_some())
-            .bind(new.consent.and_then(ConsentUse::expected).map(ToString::to_string))
-            .bind(grant.authentication.auth_time.0);
+            .bind(expected.map(|allowed| allowed.scope.to_string()))
+            .bind(grant.authentication.auth_time.0)
+            .bind(remembered.map(|allowed| allowed.claims.to_string()))
+            .bind(expected.map(|allowed| allowed.claims.to_string()))
+            .bind(grant.claims.userinfo.to_string())
+            .bind(grant.claims.id_token.to_string());
         Ok(query.fetch_one(&pg.pool).await?)
     }))?;
     Ok(match (given, answered) {

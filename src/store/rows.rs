@@ -5,11 +5,13 @@ use uuid::Uuid;
 
 use super::{Result, StoreError};
 use crate::model::browser_session::{BrowserSession, BrowserSessionId};
+use crate::model::consent::Allowed;
 use crate::model::grant::{Authentication, EndReason, Ended, Grant, GrantId};
 use crate::model::user::{PairwiseSalt, PasswordHash, User, UserId, Username};
+use crate::protocol::claims_request::RequestedClaims;
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
-use crate::protocol::standard_claims::StandardClaims;
+use crate::protocol::standard_claims::{ClaimSet, StandardClaims};
 use crate::time::Timestamp;
 
 /// The columns of [`UserRow`], of a table that is called `u`.
@@ -34,7 +36,7 @@ pub(super) use session_columns;
 macro_rules! grant_columns {
     () => {
         "g.id AS grant_id, g.user_id AS grant_user_id, g.client_id AS grant_client_id, g.session_id AS grant_session_id, \
-         g.scope AS grant_scope, g.resources, g.authentication, g.created_at AS grant_created_at, \
+         g.scope AS grant_scope, g.resources, g.userinfo_claims, g.id_token_claims, g.authentication, g.created_at AS grant_created_at, \
          g.expires_at AS grant_expires_at, g.ended_at AS grant_ended_at, g.end_reason"
     };
 }
@@ -113,6 +115,8 @@ pub(super) struct GrantRow {
     grant_session_id: Uuid,
     grant_scope: String,
     resources: Json<Vec<String>>,
+    userinfo_claims: String,
+    id_token_claims: String,
     authentication: Json<Authentication>,
     grant_created_at: i64,
     grant_expires_at: i64,
@@ -132,6 +136,10 @@ impl TryFrom<GrantRow> for Grant {
             session_id: BrowserSessionId(row.grant_session_id),
             scope: scope(row.grant_scope)?,
             resources: row.resources.0,
+            claims: RequestedClaims {
+                userinfo: ClaimSet::stored(&row.userinfo_claims),
+                id_token: ClaimSet::stored(&row.id_token_claims),
+            },
             authentication: row.authentication.0,
             created_at: Timestamp(row.grant_created_at),
             expires_at: Timestamp(row.grant_expires_at),
@@ -142,6 +150,14 @@ impl TryFrom<GrantRow> for Grant {
 
 pub(super) fn client_id(text: String) -> Result<ClientId> {
     ClientId::try_from(text).map_err(|_| StoreError::Corrupt("client_id"))
+}
+
+/// A consent, as its two columns tell of it.
+pub(super) fn allowed(scope_text: String, claims: &str) -> Result<Allowed> {
+    Ok(Allowed {
+        scope: scope(scope_text)?,
+        claims: ClaimSet::stored(claims),
+    })
 }
 
 pub(super) fn scope(text: String) -> Result<Scope> {

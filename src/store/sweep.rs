@@ -50,6 +50,7 @@ statements! {
             SELECT g.id FROM grants g WHERE g.expires_at <= $1
             AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.grant_id = g.id) LIMIT $2)";
     SWEEP_BROWSER_SESSIONS = sweep!("browser_session", "id", "expires_at <= $1");
+    SWEEP_INITIAL_TOKENS = sweep!("initial_access_token", "id", "expires_at <= $1");
     SWEEP_THROTTLES = sweep!("throttle", "key_digest", "tat_ms <= $1 * CAST(1000 AS BIGINT)");
 }
 
@@ -65,6 +66,7 @@ const ORDER: &[&Statement] = &[
     &SWEEP_REFRESH_TOKENS,
     &SWEEP_GRANTS,
     &SWEEP_BROWSER_SESSIONS,
+    &SWEEP_INITIAL_TOKENS,
     &SWEEP_THROTTLES,
 ];
 

@@ -1,8 +1,9 @@
 //! ID tokens (OpenID Connect Core §2, §3.1.3.6).
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::subject;
+use super::{person, subject};
 use crate::crypto::jwt::{self, SignError, left_half_hash};
 use crate::crypto::keys::Signer;
 use crate::model::browser_session::BrowserSessionId;
@@ -10,6 +11,7 @@ use crate::model::client::Client;
 use crate::model::grant::Grant;
 use crate::model::user::User;
 use crate::protocol::ids::ClientId;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::time::Timestamp;
 
 /// `typ` of an ID token.
@@ -29,6 +31,8 @@ struct Claims<'a> {
     acr: &'a str,
     amr: &'a [String],
     sid: BrowserSessionId,
+    #[serde(flatten)]
+    person: Map<String, Value>,
 }
 
 /// An ID token to issue. It holds an access token, hence no `Debug`.
@@ -43,6 +47,8 @@ pub struct Mint<'a> {
     pub grant: &'a Grant,
     /// From the authorization request; not repeated on refresh (OpenID Connect Core §12.2).
     pub nonce: Option<&'a str>,
+    /// The claims about the person that it is to hold.
+    pub asked: &'a ClaimSet,
     /// The access token beside it.
     pub access_token: &'a str,
     /// `iat`.
@@ -67,6 +73,7 @@ impl Mint<'_> {
             acr: &authentication.acr,
             amr: &authentication.amr,
             sid: self.grant.session_id,
+            person: person::claims(self.user, self.asked),
         };
         jwt::sign(signer, TYP, &claims)
     }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod audience;
 pub mod id_token;
 pub mod introspect;
+pub mod person;
 pub mod plan;
 pub mod revoke;
 pub mod sector;

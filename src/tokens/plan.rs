@@ -15,6 +15,7 @@ use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::scope::{OPENID, Scope};
 use crate::protocol::signing_alg::SigningAlg;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{Catalog, NewRefreshToken, NewTokens};
 use crate::time::Timestamp;
 
@@ -123,12 +124,15 @@ fn sign_id_token(
     if !order.target.scope.contains(OPENID) {
         return Ok(None);
     }
+    let allowed = ClaimSet::of_scope(&order.client.metadata.scope);
+    let asked = grant.claims.id_token.filter(|claim| allowed.contains(claim));
     let mint = id_token::Mint {
         issuer: app.issuer(),
         client: order.client,
         user,
         grant,
         nonce: order.nonce,
+        asked: &asked,
         access_token,
         now: order.now,
         expires_at: order.now.plus(app.config().tokens.id_token_lifetime.as_secs()),

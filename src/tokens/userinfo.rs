@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::person;
 use super::verify::{self, GenuineAccessToken, Handle};
 use crate::app::App;
-use crate::model::user::User;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::OPENID;
+use crate::protocol::standard_claims::ClaimSet;
 use crate::store::{Catalog, TokenStanding};
 use crate::time::Timestamp;
 
@@ -35,7 +36,7 @@ pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp)
         .ok_or(Reason::AccessTokenGrantEnded)?;
     check_standing(&standing, now)?;
     Ok(UserInfo {
-        claims: claims(&standing.user, &token),
+        claims: claims(&standing, &token),
         client_id: token.client_id,
     })
 }
@@ -66,16 +67,11 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
     }
 }
 
-/// `sub` is that of the token, and so that of the ID token that came with it (OpenID Connect Core §5.3.2).
-fn claims(user: &User, token: &GenuineAccessToken) -> Map<String, Value> {
-    let scope = &token.scope;
-    let mut claims = user.claims.visible_to(scope);
-    if scope.contains("profile") {
-        claims
-            .entry("preferred_username")
-            .or_insert_with(|| user.username.as_str().into());
-        claims.insert("updated_at".into(), user.updated_at.as_i64().into());
-    }
+/// Those of the token's scope, and those that the client asked for by name. `sub` is that of the token, and so that of the ID
+/// token that came with it (OpenID Connect Core §5.3.2).
+fn claims(standing: &TokenStanding, token: &GenuineAccessToken) -> Map<String, Value> {
+    let asked = &standing.grant.claims.userinfo;
+    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(asked));
     claims.insert("sub".into(), token.subject.as_str().into());
     claims
 }

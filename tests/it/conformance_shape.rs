@@ -370,14 +370,14 @@ both_stores! {
         }
     }
 
-    /// `name` is asked for and not given: the suite warns, and metadata says so.
     async fn oidcc_claims_essential(db: TestDb) {
         let suite = Suite::new(db).await;
         let asked = json!({"userinfo": {"name": {"essential": true}}}).to_string();
-        let (_, id_token) = suite.flow(&mut suite.browser(), &suite.request("openid").set("claims", &asked)).await;
+        let (tokens, id_token) = suite.flow(&mut suite.browser(), &suite.request("openid").set("claims", &asked)).await;
         assert_eq!(id_token.get("name"), None);
+        assert_eq!(suite.server.userinfo(&tokens.access).await.json()["name"], "Alice Example");
         let metadata = suite.server.get("/.well-known/openid-configuration").await.expect(200).json();
-        assert_eq!(metadata["claims_parameter_supported"], false);
+        assert_eq!(metadata["claims_parameter_supported"], true);
     }
 
     async fn oidcc_refresh_token(db: TestDb) {
@@ -420,5 +420,17 @@ both_stores! {
         assert_eq!((answer.get("error"), answer.get("state")), ("login_required", "the-state"));
         let answer = suite.browser().authorize(&request.without("response_type")).await.callback();
         assert_eq!((answer.get("error"), answer.get("state")), ("invalid_request", "the-state"));
+    }
+}
+
+both_stores! {
+    /// RFC 7009 §2.2: the body means nothing. Clients that read JSON refuse another media type, and take none.
+    async fn the_answer_to_a_revocation_names_no_media_type(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let client = server.add_client(ClientSpec::web("web")).await;
+        let tokens = server.code_flow(&client, "openid offline_access").await;
+        let answer = server.revoke(&client, tokens.refresh()).await;
+        let answer = answer.expect(200);
+        assert_eq!((answer.text(), answer.headers.get("content-type")), ("", None));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use portcullis::config::RegistrationMode;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::jobs;
 use portcullis::model::api::AccessTokenFormat;
@@ -20,11 +21,15 @@ const TABLES: &[(&str, Growth)] = &[
     ("access_token", Growth::Swept),
     ("audit_event", Growth::Swept),
     ("browser_session", Growth::Swept),
+    ("client", Growth::Swept),
+    ("client_origin", Growth::Swept),
+    ("client_registration", Growth::Swept),
     ("client_secret", Growth::Swept),
     ("code", Growth::Swept),
     ("device_grant", Growth::Swept),
     ("device_visit", Growth::Swept),
     ("grants", Growth::Swept),
+    ("initial_access_token", Growth::Swept),
     ("interaction", Growth::Swept),
     ("logout_notice", Growth::Swept),
     ("refresh_token", Growth::Swept),
@@ -35,15 +40,7 @@ const TABLES: &[(&str, Growth)] = &[
     ("web_session", Growth::Swept),
     ("api", Growth::ByHand("one row for each API that an operator registers")),
     ("catalog_version", Growth::ByHand("one row")),
-    (
-        "client",
-        Growth::ByHand("one row for each client that an operator registers"),
-    ),
     ("client_logo", Growth::ByHand("one picture for each client")),
-    (
-        "client_origin",
-        Growth::ByHand("the origins of the clients' redirect URIs"),
-    ),
     (
         "consent",
         Growth::ByHand("one row for each user and client, replaced by the next answer"),
@@ -76,6 +73,8 @@ impl World {
             config.sessions.absolute_timeout = seconds(2 * DAY);
             config.keys.retirement = seconds(DAY);
             config.audit.retention = seconds(DAY);
+            config.registration.mode = RegistrationMode::Token;
+            config.registration.unused_lifetime = seconds(DAY);
             config.sweep.batch = 3;
         })
         .await;
@@ -152,6 +151,10 @@ impl World {
         jobs::keys::rotate(&server.app, SigningAlg::EdDsa, jobs::keys::Handover::After(0))
             .await
             .unwrap();
+        // A client that registers itself, and is not seen again.
+        let (_, token) = crate::registration::initial_token(server, Some(1), Some(60)).await;
+        let registration = crate::registration::post(server, &crate::registration::web());
+        registration.bearer(token.expose()).await.expect(201);
         self.rotate_secret().await;
         jobs::backchannel_logout::once(&self.server.app).await.unwrap();
         jobs::audit::flush(&self.server.app).await.unwrap();
@@ -237,6 +240,9 @@ both_stores! {
                 "signing_key" => i64::try_from(SigningAlg::ALL.len()).unwrap(),
                 // Two services, and two of the client whose secret was rotated: one has ended and waits for the next.
                 "client_secret" => 4,
+                // Those of the operator, and where two of them answer.
+                "client" => 4,
+                "client_origin" => 2,
                 _ => 0,
             };
             assert_eq!(left[table], stays, "{table}");

@@ -14,6 +14,7 @@ use crate::model::device_grant::{DeviceGrant, DeviceGrantState, DeviceVisit, Dev
 use crate::model::grant::{Authentication, Grant, GrantId};
 use crate::model::interaction::BrowserId;
 use crate::model::user::UserId;
+use crate::protocol::claims_request::RequestedClaims;
 use crate::protocol::error::OAuthError;
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::scope::OFFLINE_ACCESS;
@@ -165,6 +166,7 @@ pub async fn approve(
         client_id: device.client_id.clone(),
         session_id: session.id,
         scope: device.scope.clone(),
+        claims: RequestedClaims::default(),
         resources: device.resources.clone(),
         authentication: Authentication {
             auth_time: session.auth_time,

@@ -32,7 +32,8 @@ pub struct Options {
     /// It is the resource server of this API, by its audience, and may look up the tokens for it; may be repeated
     #[arg(long, value_name = "AUDIENCE")]
     pub resource_server_for: Vec<String>,
-    /// required, or optional for a confidential client that cannot do PKCE [default: required]
+    /// required, or optional for a confidential client that cannot do PKCE: a code injected into it is then found out only if it
+    /// sends a nonce and compares it [default: required]
     #[arg(long, value_name = "WHEN", value_parser = parse_pkce)]
     pub pkce: Option<PkcePolicy>,
     /// Your own application: people are not asked for consent

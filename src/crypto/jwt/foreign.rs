@@ -12,7 +12,7 @@ use jsonwebtoken::{
 use serde_json::Value;
 
 use super::{Expected, JsonObject, JwtError, Parts, check_dates, check_header, check_issuer};
-use crate::protocol::signing_alg::SigningAlg;
+use crate::{crypto::small_order, protocol::signing_alg::SigningAlg};
 
 /// What a relying party demands of a token.
 #[derive(Clone, Copy, Debug)]
@@ -79,16 +79,10 @@ fn key_algorithm(jwk: &Jwk) -> Result<(SigningAlg, Algorithm), JwtError> {
     }
 }
 
-/// Points of small order accept one signature for every message (RFC 8032 §7 notes; RFC 8725 §3.4).
 fn has_small_order(x: &str) -> bool {
-    let Ok(mut point) = URL_SAFE_NO_PAD.decode(x) else {
-        return true;
-    };
-    // The top bit is the sign of the other coordinate.
-    if let Some(last) = point.last_mut() {
-        *last &= 0x7f;
-    }
-    point.len() != 32 || SMALL_ORDER.iter().any(|small| point == *small)
+    URL_SAFE_NO_PAD
+        .decode(x)
+        .map_or(true, |point| small_order::has_small_order(&point))
 }
 
 fn check_signature(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<(), JwtError> {
@@ -113,28 +107,4 @@ fn check_audience(claims: &JsonObject, audience: &str) -> Result<(), JwtError> {
         _ => false,
     };
     if found { Ok(()) } else { Err(JwtError::Audience) }
-}
-
-/// The encodings, canonical and not, of the eight points whose order divides 8, without the sign bit.
-const SMALL_ORDER: [[u8; 32]; 7] = [
-    small(0x00, 0x00, 0x00),
-    small(0x01, 0x00, 0x00),
-    small(0xec, 0xff, 0x7f),
-    small(0xed, 0xff, 0x7f),
-    small(0xee, 0xff, 0x7f),
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
-        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
-        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ],
-];
-
-const fn small(first: u8, middle: u8, last: u8) -> [u8; 32] {
-    let mut point = [middle; 32];
-    point[0] = first;
-    point[31] = last;
-    point
 }

@@ -1,11 +1,12 @@
-//! JSON Web Tokens (RFC 7519): signing, and checking those we signed ourselves.
+//! JSON Web Tokens (RFC 7519): signing, and checking what we signed ourselves and what clients signed.
 //!
 //! The rules follow RFC 8725. The key decides the algorithm, never the token; a token names its key by `kid`
 //! and cannot bring one along; every JSON object is read strictly (no member twice); dates are integers.
-//! `aud` is left to the caller, who knows which audience it is.
+//! `aud` is left to the caller, who knows which audience it is. What clients sign is checked by [`ClientJws`].
 
 mod foreign;
-mod strict_json;
+mod of_clients;
+pub(super) mod strict_json;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::foreign::{ForeignExpected, verify_with_jwk_set};
+pub use self::of_clients::{ClientDates, ClientJws, ClientJwsRules};
+pub use self::strict_json::object as strict_object;
 use super::keys::{KeyRing, Signer, SigningFailed};
 use crate::{protocol::signing_alg::SigningAlg, time::Timestamp};
 
@@ -151,6 +154,9 @@ pub enum JwtError {
     /// `nbf` or `iat` lies in the future.
     #[error("not valid yet")]
     NotYetValid,
+    /// `exp` lies further away than is allowed.
+    #[error("valid for too long")]
+    TooLongLived,
 }
 
 /// An RSA-2048 signature in base64url, and the dots.
@@ -163,6 +169,7 @@ const LATEST_DATE: i64 = 253_402_300_799;
 const FORBIDDEN_HEADERS: [&str; 5] = ["crit", "jwk", "jku", "x5u", "x5c"];
 
 /// The three segments of a compact JWS.
+#[derive(Debug)]
 struct Parts<'a> {
     header: &'a str,
     claims: &'a str,
@@ -206,10 +213,15 @@ fn decode(segment: &str) -> Result<Vec<u8>, JwtError> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| JwtError::Form)
 }
 
-fn check_header(header: &JsonObject, types: &[&str]) -> Result<(), JwtError> {
-    if let Some(name) = FORBIDDEN_HEADERS.into_iter().find(|name| header.contains_key(*name)) {
-        return Err(JwtError::ForbiddenHeader(name));
+fn check_forbidden(header: &JsonObject) -> Result<(), JwtError> {
+    match FORBIDDEN_HEADERS.into_iter().find(|name| header.contains_key(*name)) {
+        Some(name) => Err(JwtError::ForbiddenHeader(name)),
+        None => Ok(()),
     }
+}
+
+fn check_header(header: &JsonObject, types: &[&str]) -> Result<(), JwtError> {
+    check_forbidden(header)?;
     let typ = header.get("typ").and_then(Value::as_str).ok_or(JwtError::Type)?;
     let accepted = types.iter().any(|expected| same_type(typ, expected));
     if accepted { Ok(()) } else { Err(JwtError::Type) }

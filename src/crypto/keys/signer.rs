@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
     rand::SystemRandom,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
         ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_SHA256,
-        RsaEncoding, RsaKeyPair, VerificationAlgorithm,
+        RsaEncoding, RsaKeyPair, RsaPublicKeyComponents, VerificationAlgorithm,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -138,6 +139,17 @@ impl Verifier {
         };
         let key = ParsedPublicKey::new(algorithm, public).map_err(|_| InvalidPrivateKey)?;
         Ok(Self { alg, key })
+    }
+
+    /// Of somebody else's RSA key, whose parts were checked for strength; big-endian, without leading zeros.
+    pub(in crate::crypto) fn of_rsa(alg: SigningAlg, n: &[u8], e: &[u8]) -> Option<Self> {
+        let der: PublicKeyX509Der<'_> = RsaPublicKeyComponents { n, e }.as_der().ok()?;
+        Self::parse(alg, der.as_ref()).ok()
+    }
+
+    /// Of somebody else's key on a curve: an uncompressed point on P-256, or the 32 bytes of Ed25519.
+    pub(in crate::crypto) fn of_point(alg: SigningAlg, point: &[u8]) -> Option<Self> {
+        Self::parse(alg, point).ok()
     }
 
     /// The only algorithm this key is for, whatever a token's header claims.

@@ -39,8 +39,8 @@ impl FromRequest<App> for Bearer {
     }
 }
 
-/// The scheme is matched without case (RFC 9110 §11.1); another scheme presents no token.
-fn from_header(headers: &HeaderMap) -> Result<Option<String>, Reason> {
+/// A token in the header. The scheme is matched without case (RFC 9110 §11.1); another scheme presents no token.
+pub fn from_header(headers: &HeaderMap) -> Result<Option<String>, Reason> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(first) = values.next() else { return Ok(None) };
     if values.next().is_some() {

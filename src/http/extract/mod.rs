@@ -3,3 +3,4 @@
 pub mod bearer;
 pub mod client_form;
 pub mod form;
+pub mod registration;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Account, App, Frame, Permission};
+use super::{Account, App, Frame, Message, Permission};
 
 /// A link of the navigation that all of these pages share.
 #[derive(Debug, Clone)]
@@ -154,8 +154,8 @@ pub struct AccountPassword {
     pub nav: Vec<NavLink>,
     /// What has just been done.
     pub notice: Option<&'static str>,
-    /// Why nothing could be checked.
-    pub alert: Option<String>,
+    /// Why nothing could be checked, and what to do.
+    pub alert: Option<(Message, Message)>,
     /// Where the form goes.
     pub action: String,
     /// Token of the hidden `csrf` field.

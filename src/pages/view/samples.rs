@@ -3,19 +3,28 @@
 mod account;
 mod device;
 
-use askama::Template;
-
 use super::{
     Account, AccountChoice, App, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
-    Login, LoginError, Permission, SelectAccount, SignOut, SignedOut,
+    LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
 };
+use crate::pages::text::Language;
 
 const MARKUP: &str = r#""><svg onload=alert(1)>"#;
 const OVERRIDE: &str = "\u{202e}knab ruoy\u{2066} Photos";
 const CSRF: &str = "c2FtcGxlLWNzcmYtdG9rZW4";
 
-/// Renders every sample of every page, each with the name of its template.
-pub fn render_all_samples() -> Vec<(&'static str, String)> {
+/// A sample of a page in one language, as it is sent.
+pub struct Rendered {
+    /// The name of its template.
+    pub name: &'static str,
+    /// The language.
+    pub language: Language,
+    /// The document.
+    pub html: String,
+}
+
+/// Renders every sample of every page in every language.
+pub fn render_all_samples() -> Vec<Rendered> {
     let mut pages = Vec::new();
     render("login", &Login::samples(), &mut pages);
     render("consent", &Consent::samples(), &mut pages);
@@ -32,12 +41,15 @@ pub fn render_all_samples() -> Vec<(&'static str, String)> {
     pages
 }
 
-fn render<T: Template>(name: &'static str, samples: &[T], pages: &mut Vec<(&'static str, String)>) {
-    pages.extend(
-        samples
-            .iter()
-            .map(|page| (name, page.render().expect("strings always render"))),
-    );
+fn render<T: Page + Clone>(name: &'static str, samples: &[T], pages: &mut Vec<Rendered>) {
+    for sample in samples {
+        for language in Language::all() {
+            let mut page = sample.clone();
+            page.frame_mut().language = language;
+            let html = page.render().expect("strings always render");
+            pages.push(Rendered { name, language, html });
+        }
+    }
 }
 
 fn long() -> String {
@@ -46,7 +58,15 @@ fn long() -> String {
 
 fn frame() -> Frame {
     Frame {
-        lang: "en".to_owned(),
+        language: Language::english(),
+        languages: Language::all()
+            .map(|language| LanguageLink {
+                name: language.name(),
+                tag: language.tag(),
+                href: format!("/login?to=apps&lang={}", language.tag()),
+                current: language == Language::english(),
+            })
+            .collect(),
         stylesheet_href: "/static/portcullis.css".to_owned(),
         icon_href: "/static/portcullis.svg".to_owned(),
         product: "Portcullis".to_owned(),
@@ -251,28 +271,21 @@ impl ErrorPage {
     pub fn samples() -> Vec<Self> {
         let broken = Self {
             frame: frame(),
-            heading: "This link does not work".to_owned(),
-            message: "The app that sent you here made a mistake, so we cannot sign you in to it safely. Go back and \
-                      try again, or tell the people who make the app."
-                .to_owned(),
-            developer_hint: Some(
-                "redirect_uri \"https://photos.example.com/cb/\" is not registered for this client. It must match a \
-                 registered one exactly, character by character."
-                    .to_owned(),
-            ),
+            heading: Message::new("error-request"),
+            message: Message::new("error-request-advice"),
+            developer_hint: Some(Message::new("hint-redirect-uri-unregistered")),
             reference: "01K6ZP3QW8".to_owned(),
         };
         let expired = Self {
-            heading: "This took too long".to_owned(),
-            message: "For your safety a sign-in must be finished within a few minutes. Start again from here."
-                .to_owned(),
+            heading: Message::new("error-no-interaction"),
+            message: Message::new("error-no-interaction-advice"),
             developer_hint: None,
             ..broken.clone()
         };
         let hostile = |text: &str| Self {
-            heading: text.to_owned(),
-            message: text.to_owned(),
-            developer_hint: Some(text.to_owned()),
+            heading: Message::verbatim(text),
+            message: Message::verbatim(text),
+            developer_hint: Some(Message::verbatim(text)),
             reference: text.to_owned(),
             ..broken.clone()
         };

@@ -3,7 +3,8 @@
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,11 +15,12 @@ const run = promisify(execFile);
 const START_MS = 30_000;
 
 /**
- * Starts a server. `settings` is TOML behind the sections [server], [database] and [keys]; `claims` are the user's.
+ * Starts a server. `settings` is TOML behind the sections [server], [database] and [keys]; `claims` are the user's. With `tls`
+ * (`{ certificate, key }`, files) the issuer is https.
  * Resolves to the `issuer`, the `user`, the `directory` of its files, `portcullis(…arguments)` which runs a command on it
  * (and resolves to its JSON where `--json` is among them), `log()` and `stop()`.
  */
-export async function startInstallation({ settings = '', claims, target = process.env.PORTCULLIS_TEST_TARGET } = {}) {
+export async function startInstallation({ settings = '', claims, tls, target = process.env.PORTCULLIS_TEST_TARGET } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'portcullis-serve-'));
   const config = join(directory, 'portcullis.toml');
   const database = await createDatabase(target, directory);
@@ -34,13 +36,14 @@ export async function startInstallation({ settings = '', claims, target = proces
   };
   try {
     const port = await freePort();
-    const issuer = `http://localhost:${port}`;
+    const issuer = `${tls ? 'https' : 'http'}://localhost:${port}`;
     await writeFile(join(directory, 'master.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
-    await writeFile(config, configuration({ issuer, port, database, directory }) + settings);
+    await writeFile(config, configuration({ issuer, port, database, directory, tls }) + settings);
     await portcullis('migrate');
     const user = await createUser(portcullis, directory, claims);
     child = launch(['serve', '--config', config], process.env);
-    await ready(`${issuer}/readyz`, child.ended, START_MS);
+    const ask = tls && asksWith(await readFile(tls.certificate));
+    await ready(`${issuer}/readyz`, child.ended, START_MS, ask);
     return { issuer, user, directory, portcullis, log: child.log, stop };
   } catch (error) {
     await stop();
@@ -48,13 +51,13 @@ export async function startInstallation({ settings = '', claims, target = proces
   }
 }
 
-function configuration({ issuer, port, database, directory }) {
+function configuration({ issuer, port, database, directory, tls }) {
   return `issuer = "${issuer}"
 
 [server]
 data_dir = "${directory}"
 listen = "127.0.0.1:${port}"
-
+${tls ? `tls_certificate = "${tls.certificate}"\ntls_key = "${tls.key}"\n` : ''}
 [database]
 url = "${database.url}"
 
@@ -97,15 +100,31 @@ export async function freePort() {
   return port;
 }
 
-/** Resolves when `url` answers well; rejects when `ended` (a promise of how the program ended) resolves first, or after `ms`. */
-export async function ready(url, ended, ms) {
+/**
+ * Resolves when `url` answers well; rejects when `ended` (a promise of how the program ended) resolves first, or after `ms`.
+ * `ask(url)` resolves to whether the answer is a good one.
+ */
+export async function ready(url, ended, ms, ask = asks) {
   let gone;
   ended.then((how) => (gone = how));
   for (const deadline = Date.now() + ms; Date.now() < deadline; ) {
     if (gone !== undefined) throw new Error(gone);
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
-    if (response?.ok) return;
+    if (await ask(url)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`${url} was not ready within ${ms / 1000} s`);
+}
+
+async function asks(url) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+  return response?.ok ?? false;
+}
+
+/** `fetch` takes no certificate of a caller's. */
+function asksWith(ca) {
+  return (url) => new Promise((resolve) => {
+    const sent = request(url, { ca, agent: false, timeout: 1_000 }, (response) => resolve(response.resume().statusCode === 200));
+    sent.on('error', () => resolve(false)).on('timeout', () => sent.destroy());
+    sent.end();
+  });
 }

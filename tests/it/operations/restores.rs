@@ -203,8 +203,10 @@ async fn every_table_is_ended_or_stays_on_purpose() {
         "client",
         "client_logo",
         "client_origin",
+        "client_registration",
         "client_secret",
         "consent",
+        "initial_access_token",
         "revoked_jwt",
         "logout_notice", // clients are told of what ends
         "session_client",

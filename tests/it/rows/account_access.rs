@@ -447,6 +447,7 @@ async fn allow(
         session_id: session.id,
         scope: scope.clone(),
         resources: Vec::new(),
+        claims: portcullis::protocol::claims_request::RequestedClaims::default(),
         authentication: portcullis::model::grant::Authentication {
             auth_time: now,
             acr: "1".to_owned(),
@@ -462,7 +463,10 @@ async fn allow(
         code: &code,
         consent: Some(ConsentUse::Remembered {
             before: None,
-            now: scope,
+            now: &portcullis::model::consent::Allowed {
+                scope: scope.clone(),
+                claims: portcullis::protocol::standard_claims::ClaimSet::default(),
+            },
         }),
         interaction: None,
     };

@@ -148,7 +148,7 @@ both_stores! {
     /// Where the mode itself is wrong, the answer goes by the default one.
     async fn az_39_other_response_modes_are_refused_by_query(db: TestDb) {
         let (server, client, _) = signed_in(db).await;
-        for mode in ["fragment", "web_message", "jwt", "query.jwt", "Query", "query form_post", "unknown"] {
+        for mode in ["web_message", "jwt", "query.jwt", "Query", "query form_post", "unknown"] {
             let request = AuthRequest::new(&client, "openid").set("response_mode", mode);
             refused(&server, &client, &request, Reason::ResponseModeUnsupported).await;
         }
@@ -156,7 +156,29 @@ both_stores! {
         let request = AuthRequest::new(&client, "openid").set("response_mode", "query").set("response_type", "id_token");
         refused(&server, &client, &request, Reason::ResponseTypeUnsupported).await;
         let metadata = server.get("/.well-known/openid-configuration").await.expect(200).json();
-        assert_eq!(metadata["response_modes_supported"], serde_json::json!(["query", "form_post"]));
+        assert_eq!(metadata["response_modes_supported"], serde_json::json!(["query", "fragment", "form_post"]));
+    }
+
+    /// `fragment` for a code is the client's choice (OAuth 2.0 Multiple Response Types §2.1): success and errors travel in it.
+    async fn az_39_fragment_carries_every_answer_and_nothing_is_in_the_query(db: TestDb) {
+        let (server, client, browser) = signed_in(db).await;
+        let request = AuthRequest::new(&client, "openid").set("response_mode", "fragment").set("state", "a b&c#d?e=+");
+        let success = ask(&browser, &request).await.expect(303);
+        let refusal = get(&server, &request.clone().set("prompt", "none")).await.expect(303);
+        let invalid = get(&server, &request.clone().set("max_age", "-1")).await.expect(303);
+        for (response, keys) in [
+            (&success, &["code", "iss", "state"][..]),
+            (&refusal, &["error", "error_description", "iss", "state"]),
+            (&invalid, &["error", "error_description", "iss", "state"]),
+        ] {
+            let added = response.location().strip_prefix(&format!("{}#", client.redirect_uri)).unwrap();
+            assert!(!added.contains(['#', '?']), "{added}");
+            let pairs: Vec<(String, String)> = url::form_urlencoded::parse(added.as_bytes()).into_owned().collect();
+            let mut names: Vec<_> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            assert_eq!(names, keys);
+            assert!(pairs.contains(&("state".to_owned(), "a b&c#d?e=+".to_owned())), "{pairs:?}");
+        }
     }
 
     async fn az_40_the_form_post_page_has_one_known_script_and_one_place_to_go(db: TestDb) {

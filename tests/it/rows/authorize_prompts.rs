@@ -69,6 +69,23 @@ both_stores! {
         }
     }
 
+    /// The account first: whoever chooses theirs still proves that it is them, and is then asked for consent. Each once.
+    async fn all_prompts_together_are_asked_once_each(db: TestDb) {
+        let (_, client, mut browser) = setup(db).await;
+        let request = AuthRequest::new(&client, "openid").set("prompt", "consent  select_account login");
+        let page = browser.authorize(&request).await.page();
+        assert!(page.path.ends_with("/account"), "{}", page.path);
+        let mine = page.buttons("account")[0].clone();
+        assert!(browser.submit(&[("account", &mine)]).await.page().is_sign_in());
+        assert!(browser.sign_in("alice", PASSWORD).await.page().is_consent());
+        browser.consent("allow").await.callback().code();
+        // A fresh sign-in is a choice of account.
+        browser.cookies().clear();
+        assert!(browser.authorize(&request).await.page().is_sign_in());
+        assert!(browser.sign_in("alice", PASSWORD).await.page().is_consent());
+        browser.consent("allow").await.callback().code();
+    }
+
     async fn az_33_prompt_login_asks_for_the_password_each_time(db: TestDb) {
         let (server, client, mut browser) = setup(db).await;
         let before = server.app.clock().now();

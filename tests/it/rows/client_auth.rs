@@ -8,14 +8,15 @@ use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::model::client::{ClientSecret, SecretVerifier};
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::store::{ClientWrite, SecretRotation};
+use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 
 use super::dump::Dump;
 use super::refusals::{refused, unauthenticated};
+use crate::support::assertion::{ClientKey, JWT_BEARER, changed};
 use crate::support::{ClientSpec, TestClient, TestDb, TestRequest, TestResponse, TestServer, Tokens, both_stores};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 async fn service(db: TestDb) -> (TestServer, TestClient) {
     let server = TestServer::new(db).await;
@@ -374,8 +375,12 @@ both_stores! {
         let service = server.add_client(ClientSpec::service("batch")).await;
         let secret = service.secret.as_deref().unwrap();
         let own = Tokens::of(server.client_credentials(&service).await);
+        let signed = changed(&server.assertion_claims("batch"), &json!({"aud": "https://other.example"}));
+        let signed = ClientKey::es256().sign(&signed);
+        unauthenticated(&server.post_asserting("/token", &signed, &[GRANT]).await);
         for assertion in [
             "",
+            &signed,
             "x",
             "a.b.c",
             "eyJhbGciOiJub25lIn0.e30.",
@@ -387,7 +392,7 @@ both_stores! {
             let fields = [
                 GRANT,
                 ("client_id", "batch"),
-                ("client_assertion_type", ASSERTION_TYPE),
+                ("client_assertion_type", JWT_BEARER),
                 ("client_assertion", assertion),
             ];
             unauthenticated(&server.post_form("/token", &fields).await);

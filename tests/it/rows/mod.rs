@@ -6,6 +6,7 @@ mod account_access;
 mod answers;
 mod authorize;
 mod authorize_answers;
+mod authorize_claims;
 mod authorize_parameters;
 mod authorize_prompts;
 mod backchannel_logout;

@@ -4,6 +4,7 @@ use portcullis::model::browser_session::BrowserSessionId;
 use portcullis::model::client::{Client, ClientMetadata};
 use portcullis::model::grant::{Authentication, Grant, GrantId};
 use portcullis::model::user::{PairwiseSalt, User, UserId, Username};
+use portcullis::protocol::claims_request::RequestedClaims;
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::protocol::grant_type::GrantType;
 use portcullis::protocol::ids::ClientId;
@@ -64,6 +65,7 @@ pub fn grant() -> Grant {
         session_id: BrowserSessionId(Uuid::from_u128(3)),
         scope: scope("openid offline_access"),
         resources: Vec::new(),
+        claims: RequestedClaims::default(),
         authentication: Authentication {
             auth_time: NOW,
             acr: "1".to_owned(),

@@ -1,16 +1,23 @@
 //! What people allowed, and taking it back.
 
+use portcullis::model::consent::Allowed;
 use portcullis::model::grant::{EndReason, Grant, GrantId};
-use portcullis::protocol::scope::Scope;
 use portcullis::store::{AppOfUser, ConsentUse, IssueOutcome, NewGrant, Successor, Withdrawal};
 
 use super::World;
 use crate::support::{ClientSpec, both_stores, scope};
 
+fn allowed(scopes: &str, claims: &str) -> Allowed {
+    Allowed {
+        scope: scope(scopes),
+        claims: claims.split(' ').collect(),
+    }
+}
+
 impl World {
     /// Remembers `scopes` as allowed, with a grant whose code is not redeemed.
     async fn consent(&self, scopes: &str) -> Grant {
-        let (before, now) = (self.remembered().await, scope(scopes));
+        let (before, now) = (self.remembered().await, allowed(scopes, ""));
         let consent = ConsentUse::Remembered {
             before: before.as_ref(),
             now: &now,
@@ -36,7 +43,7 @@ impl World {
         (grant, outcome)
     }
 
-    async fn remembered(&self) -> Option<Scope> {
+    async fn remembered(&self) -> Option<Allowed> {
         let client = self.client.client_id();
         let found = self.store().signed_in(self.session.id, Some(&client)).await.unwrap();
         found.unwrap().consented
@@ -87,7 +94,8 @@ both_stores! {
 
     async fn a_code_is_given_only_over_the_consent_that_was_read(db: TestDb) {
         let world = World::new(db).await;
-        let [small, large, other] = ["openid", "openid email", "openid phone"].map(scope);
+        let [small, large, other] = [("openid", ""), ("openid email", ""), ("openid", "phone_number")]
+            .map(|(scope, claims)| allowed(scope, claims));
         let remember = |before, now| ConsentUse::Remembered { before, now };
         let mut outcomes = Vec::new();
         for (consent, remembered) in [
@@ -99,11 +107,15 @@ both_stores! {
             (ConsentUse::ReliedOn(&large), Some(&small)),
             (remember(Some(&small), &large), Some(&large)),
             (remember(Some(&small), &other), Some(&large)),
+            (remember(Some(&large), &other), Some(&other)),
+            (ConsentUse::ReliedOn(&small), Some(&other)),
+            (remember(Some(&small), &large), Some(&other)),
+            (ConsentUse::ReliedOn(&other), Some(&other)),
         ] {
             outcomes.push(world.issue_with(consent).await.1 == IssueOutcome::Issued);
             assert_eq!(world.remembered().await.as_ref(), remembered, "{consent:?}");
         }
-        assert_eq!(outcomes, [false, false, true, false, true, false, true, false]);
+        assert_eq!(outcomes, [false, false, true, false, true, false, true, false, true, false, false, true]);
     }
 
     async fn an_app_is_listed_with_what_it_may_and_when_it_last_did(db: TestDb) {
@@ -121,6 +133,7 @@ both_stores! {
         let [app] = world.apps().await.try_into().unwrap();
         assert_eq!((app.since, app.last_used_at, app.offline), (start, Some(start.plus(10)), true));
         assert_eq!(app.scope, scope("openid email offline_access"));
+        assert_eq!(app.claims.to_string(), "birthdate name", "e-mail is in the scope already");
 
         world.server.advance(10);
         let loaded = world.store().load_refresh_token(&refresh).await.unwrap().unwrap();

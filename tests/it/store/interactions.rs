@@ -1,8 +1,11 @@
 //! Requests that wait for a person.
 
+use portcullis::model::consent::Allowed;
 use portcullis::model::interaction::{AuthorizationRequest, BrowserId, Interaction, InteractionId, Progress};
+use portcullis::protocol::claims_request::RequestedClaims;
 use portcullis::protocol::prompt::Prompt;
 use portcullis::protocol::response_mode::ResponseMode;
+use portcullis::protocol::standard_claims::ClaimSet;
 use portcullis::store::{ConsentUse, InteractionWrite, IssueOutcome, NewGrant};
 use uuid::Uuid;
 
@@ -28,6 +31,11 @@ impl World {
                 login_hint: None,
                 hinted_subject: None,
                 ui_locales: Vec::new(),
+                claims: RequestedClaims {
+                    userinfo: ["name"].into_iter().collect(),
+                    id_token: ["email", "address"].into_iter().collect(),
+                },
+                subjects: vec!["somebody".to_owned()],
             },
             progress: Progress::default(),
             created_at: self.now(),
@@ -43,8 +51,12 @@ impl World {
     }
 
     async fn issue_for(&self, interaction: &Interaction, remember: &str) -> IssueOutcome {
-        let before = self.consented().await.map(|text| scope(&text));
-        let (grant, code, now) = (self.new_grant(), self.new_code().await, scope(remember));
+        let allowed = |text: &str| Allowed {
+            scope: scope(text),
+            claims: ClaimSet::default(),
+        };
+        let before = self.consented().await.map(|text| allowed(&text));
+        let (grant, code, now) = (self.new_grant(), self.new_code().await, allowed(remember));
         let new = NewGrant {
             grant: &grant,
             offline: false,
@@ -69,8 +81,23 @@ impl World {
             .await
             .unwrap()
             .unwrap();
-        found.consented.map(|scope| scope.to_string())
+        found.consented.map(|allowed| allowed.scope.to_string())
     }
+}
+
+/// Rows that the version before wrote are read by this one.
+#[test]
+fn a_request_without_what_was_added_later_is_read() {
+    let old = serde_json::json!({
+        "client_id": "shop", "redirect_uri": "https://shop.example/callback", "response_mode": "query", "state": null,
+        "nonce": null, "scope": "openid", "resources": [], "challenge": null, "max_age": null, "login_hint": null,
+        "prompt": {"none": false, "login": false, "consent": false, "select_account": false}, "hinted_subject": null,
+    });
+    let request: AuthorizationRequest = serde_json::from_value(old).unwrap();
+    assert_eq!(
+        (request.claims, request.subjects),
+        (RequestedClaims::default(), Vec::new())
+    );
 }
 
 both_stores! {

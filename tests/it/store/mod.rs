@@ -21,6 +21,7 @@ use portcullis::model::client::Client;
 use portcullis::model::digest::TokenDigest;
 use portcullis::model::grant::{Authentication, Grant, GrantId};
 use portcullis::model::user::User;
+use portcullis::protocol::claims_request::RequestedClaims;
 use portcullis::store::{CodeOutcome, IssueOutcome, NewCode, NewGrant, NewRefreshToken, NewTokens, Store};
 use portcullis::time::Timestamp;
 
@@ -71,6 +72,10 @@ impl World {
             session_id: self.session.id,
             scope: scope("openid offline_access"),
             resources: vec!["https://api.example".to_owned()],
+            claims: RequestedClaims {
+                userinfo: ["name", "birthdate"].into_iter().collect(),
+                id_token: ["email"].into_iter().collect(),
+            },
             authentication: Authentication {
                 auth_time: self.session.auth_time,
                 acr: "1".to_owned(),

@@ -1,6 +1,7 @@
 //! What tests are written with. Helpers read as actions: `server.code_flow(&client, "openid")`,
 //! `browser.sign_in("alice", PASSWORD)`.
 
+pub mod assertion;
 mod browser;
 mod cluster;
 pub mod collector;

@@ -1,13 +1,15 @@
 //! The pages at `/account`.
 
-use super::{CSRF, MARKUP, OVERRIDE, ada, app, frame, hostile_app, hostile_apps, long, permissions, plain_app, render};
+use super::{
+    CSRF, MARKUP, OVERRIDE, Rendered, ada, app, frame, hostile_app, hostile_apps, long, permissions, plain_app, render,
+};
 use crate::pages::view::{
     AccountApp, AccountApps, AccountOverview, AccountPassword, AccountProfile, AccountSessions, App, AppLine, Entry,
-    Fact, Line, LineGroup, NavLink, Pager, SessionLine, When,
+    Fact, Line, LineGroup, Message, NavLink, Pager, SessionLine, When,
 };
 
 /// Renders every sample of every page.
-pub fn render_samples(pages: &mut Vec<(&'static str, String)>) {
+pub fn render_samples(pages: &mut Vec<Rendered>) {
     render("account", &AccountOverview::samples(), pages);
     render("account_profile", &AccountProfile::samples(), pages);
     render("account_password", &AccountPassword::samples(), pages);
@@ -149,7 +151,7 @@ impl AccountPassword {
             ..fresh.clone()
         };
         let busy = Self {
-            alert: Some("We cannot check passwords just now.".to_owned()),
+            alert: Some((Message::new("password-busy"), Message::new("sign-in-busy-advice"))),
             ..fresh.clone()
         };
         let done = Self {
