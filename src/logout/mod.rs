@@ -4,4 +4,5 @@
 //! channel by the page that follows, and in the back channel by a job.
 
 pub mod backchannel;
+pub mod frontchannel;
 pub mod request;

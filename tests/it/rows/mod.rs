@@ -24,6 +24,7 @@ mod dump;
 mod exhaustion;
 mod faults;
 mod forged_jwts;
+mod frontchannel_logout;
 mod introspection;
 mod jwts;
 mod keys;
