@@ -114,6 +114,14 @@
 //! count, never the address's; a right user code resets nothing, for anybody can have one. Limits on sheer numbers of requests
 //! guard no secret and must cost nothing: those are in memory, on each node ([`crate::quota`]).
 //!
+//! # Languages
+//!
+//! What a page says is a key until it is rendered ([`crate::pages::text::Message`]), so decisions and views know no language, and a
+//! language is one file. Names are put between the parts of a sentence by the template ([`crate::pages::text::Language::around`]), so
+//! they are escaped and isolated like everything else, wherever a language puts them. An app's `ui_locales` weigh more than a choice
+//! that somebody made at the foot of a page some day, and less than one made during the request itself: whoever sees a page they
+//! cannot read must be able to change it ([`crate::pages::wishes`]).
+//!
 //! # Errors
 //!
 //! The wire carries a registered code and a fixed description; the precise [`crate::protocol::error::Reason`] goes to the log.

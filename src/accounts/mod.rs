@@ -2,7 +2,6 @@
 
 pub mod claims;
 pub mod consent;
-pub mod device_name;
 pub mod login;
 pub mod password;
 pub mod profile;

@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::cx::PageCx;
 use super::flow::account_view;
 use super::return_to::ReturnTo;
+use super::text::Message;
 use super::view::{AccountOverview, Entry, NavLink};
 use crate::accounts::sessions;
 use crate::http::paths;
@@ -38,10 +39,10 @@ wire_enum! {
 
 impl Notice {
     /// The one that the query names.
-    pub(super) fn of(query: Option<&str>) -> Option<&'static str> {
+    pub(super) fn of(query: Option<&str>) -> Option<Message> {
         let params = Params::parse(query.unwrap_or_default().as_bytes()).ok()?;
         let notice: Self = params.field("done")?.parse().ok()?;
-        Some(notice.words())
+        Some(Message::new(notice.key()))
     }
 
     /// The way to the page that says so.
@@ -49,18 +50,15 @@ impl Notice {
         format!("{path}?done={self}")
     }
 
-    const fn words(self) -> &'static str {
+    const fn key(self) -> &'static str {
         match self {
-            Self::Saved => "Your changes are saved.",
-            Self::Unchanged => "Nothing was different, so nothing was changed.",
-            Self::Password => {
-                "Your password is changed. You stay signed in here; everywhere else you were signed out, and apps have lost \
-                 their access until you use them again."
-            }
-            Self::SessionEnded => "That device is signed out.",
-            Self::SessionsEnded => "You are signed out everywhere else.",
-            Self::SessionUnknown => "That device was signed out already.",
-            Self::Withdrawn => "The app can no longer use your account.",
+            Self::Saved => "notice-saved",
+            Self::Unchanged => "notice-unchanged",
+            Self::Password => "notice-password",
+            Self::SessionEnded => "notice-session",
+            Self::SessionsEnded => "notice-sessions",
+            Self::SessionUnknown => "notice-session-unknown",
+            Self::Withdrawn => "notice-withdrawn",
         }
     }
 }
@@ -85,37 +83,34 @@ async fn entries(cx: &PageCx, signed_in: &SignedIn) -> Result<Vec<Entry>, OAuthE
     let sessions = sessions::of_user(&cx.app, user, cx.now).await?.len();
     let apps = cx.app.store().apps_of_user(user, cx.now).await?.len();
     let summary = |to: ReturnTo| match to {
-        ReturnTo::Password => "Choose a new one".to_owned(),
-        ReturnTo::Sessions if sessions == 1 => "Signed in here only".to_owned(),
-        ReturnTo::Sessions => format!("Signed in on {sessions} devices"),
-        ReturnTo::Apps if apps == 0 => "No app can use your account".to_owned(),
-        ReturnTo::Apps if apps == 1 => "1 app can use your account".to_owned(),
-        ReturnTo::Apps => format!("{apps} apps can use your account"),
-        _ => "Your name, how you are reached, and what else apps may learn".to_owned(),
+        ReturnTo::Password => Message::new("password-summary"),
+        ReturnTo::Sessions => Message::new("devices-summary").with("count", sessions),
+        ReturnTo::Apps => Message::new("apps-summary").with("count", apps),
+        _ => Message::new("profile-summary"),
     };
     let pages = PAGES.iter().skip(1);
     Ok(pages
         .map(|(to, label)| Entry {
-            label,
+            label: Message::new(label),
             summary: summary(*to),
             href: cx.href(to.path()),
         })
         .collect())
 }
 
-/// The pages of the navigation.
+/// The pages of the navigation, with the keys of their names.
 const PAGES: &[(ReturnTo, &str)] = &[
-    (ReturnTo::Account, "Overview"),
-    (ReturnTo::Profile, "Profile"),
-    (ReturnTo::Password, "Password"),
-    (ReturnTo::Sessions, "Devices"),
-    (ReturnTo::Apps, "Apps"),
+    (ReturnTo::Account, "account-overview"),
+    (ReturnTo::Profile, "account-profile"),
+    (ReturnTo::Password, "account-password"),
+    (ReturnTo::Sessions, "account-devices"),
+    (ReturnTo::Apps, "account-apps"),
 ];
 
 /// The navigation, as it stands on the page `current` and on those below it.
 pub(super) fn nav(cx: &PageCx, current: ReturnTo) -> Vec<NavLink> {
     let link = |(to, label): &(ReturnTo, &'static str)| NavLink {
-        label,
+        label: Message::new(label),
         href: cx.href(to.path()),
         current: *to == current,
     };

@@ -9,10 +9,10 @@ use super::account::{self, Notice};
 use super::cx::PageCx;
 use super::error::PageError;
 use super::paging;
+use super::permissions::permissions;
 use super::return_to::ReturnTo;
-use super::view::{AccountApp, AccountApps, App as AppView, AppLine, Permission};
+use super::view::{AccountApp, AccountApps, App as AppView, AppLine};
 use super::when::when;
-use crate::accounts::consent::permissions;
 use crate::http::paths;
 use crate::http::session::Form;
 use crate::model::api::Api;
@@ -96,10 +96,6 @@ async fn apps(cx: &PageCx, signed_in: &SignedIn) -> Result<Vec<AppOfUser>, Respo
 
 fn line(cx: &PageCx, app: &AppOfUser, apis: &[Api]) -> AppLine {
     let client_id = app.client_id.as_str();
-    let permission = |line: crate::accounts::consent::Permission| Permission {
-        text: line.text,
-        scope: line.scope,
-    };
     AppLine {
         app: AppView {
             name: app.name.clone(),
@@ -108,10 +104,7 @@ fn line(cx: &PageCx, app: &AppOfUser, apis: &[Api]) -> AppLine {
                 .has_logo
                 .then(|| cx.href(&paths::fill(paths::CLIENT_LOGO, client_id))),
         },
-        permissions: permissions(apis, &app.scope, &app.claims)
-            .into_iter()
-            .map(permission)
-            .collect(),
+        permissions: permissions(apis, &app.scope, &app.claims),
         since: when(app.since, cx.now),
         last_used: app.last_used_at.map(|at| when(at, cx.now)),
         href: cx.href(&paths::fill(paths::ACCOUNT_APP, client_id)),

@@ -6,16 +6,17 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::account;
-use super::account_profile::{Typed, lines, read, save, status};
+use super::account_profile::{Groups, Typed, lines, read, save, status};
 use super::cx::PageCx;
 use super::return_to::ReturnTo;
+use super::text::Message;
 use super::view::AccountProfile;
 use crate::accounts::profile::Field;
 use crate::http::paths;
 use crate::http::session::Form;
 use crate::store::SignedIn;
 
-const GROUPS: &[(&str, &[Field])] = &[("", &[Field::Email, Field::PhoneNumber])];
+const GROUPS: Groups<'static> = &[(None, &[Field::Email, Field::PhoneNumber])];
 
 /// The form.
 pub async fn get(mut cx: PageCx) -> Result<Response, Response> {
@@ -37,8 +38,8 @@ fn show(cx: &PageCx, signed_in: &SignedIn, typed: Option<&Typed>) -> Response {
     let page = AccountProfile {
         frame: cx.frame(),
         nav: account::nav(cx, ReturnTo::Profile),
-        heading: "How you are reached",
-        lead: "A new address or number counts as not verified until the operator of this service has verified it.",
+        heading: Message::new("contact"),
+        lead: Message::new("contact-lead"),
         notice: None,
         facts: Vec::new(),
         contact_href: None,

@@ -13,6 +13,8 @@ use super::return_to::ReturnTo;
 use super::text::Message;
 use super::view::{AccountPassword, LoginError};
 use crate::accounts::password::{Asking, Outcome, Problem, Typed, change};
+use crate::crypto::password::MAX_PASSWORD_CHARS;
+use crate::crypto::policy::WeakPassword;
 use crate::http::session::Form;
 use crate::http::{known_browser, paths};
 use crate::model::audit_event::AuditKind;
@@ -81,14 +83,24 @@ fn refused(cx: &PageCx, signed_in: &SignedIn, problems: &[Problem]) -> Response 
     let mut page = form(cx, signed_in);
     for problem in problems {
         match problem {
-            Problem::CurrentMissing => page.current_error = Some("Type your present password.".to_owned()),
-            Problem::CurrentWrong => page.current_error = Some("This is not your present password.".to_owned()),
-            Problem::Weak(weak) => page.new_error = Some(weak.to_string()),
-            Problem::Same => page.new_error = Some("This is the password that you have now.".to_owned()),
-            Problem::Different => page.repeated_error = Some("This is not the same. Type both again.".to_owned()),
+            Problem::CurrentMissing => page.current_error = Some(Message::new("password-current-missing")),
+            Problem::CurrentWrong => page.current_error = Some(Message::new("password-current-wrong")),
+            Problem::Weak(weak) => page.new_error = Some(advice(*weak)),
+            Problem::Same => page.new_error = Some(Message::new("password-same")),
+            Problem::Different => page.repeated_error = Some(Message::new("password-different")),
         }
     }
     cx.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+fn advice(weak: WeakPassword) -> Message {
+    match weak {
+        WeakPassword::TooShort(least) => Message::new("password-too-short").with("count", least),
+        WeakPassword::TooLong => Message::new("password-too-long").with("count", MAX_PASSWORD_CHARS),
+        WeakPassword::Common => Message::new("password-common"),
+        WeakPassword::Personal => Message::new("password-personal"),
+        WeakPassword::Repetitive => Message::new("password-repetitive"),
+    }
 }
 
 fn form(cx: &PageCx, signed_in: &SignedIn) -> AccountPassword {

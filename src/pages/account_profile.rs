@@ -10,6 +10,7 @@ use super::account::{self, Notice};
 use super::cx::PageCx;
 use super::error::PageError;
 use super::return_to::ReturnTo;
+use super::text::Message;
 use super::view::{AccountProfile, Fact, Line, LineGroup};
 use crate::accounts::claims::ClaimProblem;
 use crate::accounts::profile::{self, Change, Field, Saved};
@@ -22,10 +23,13 @@ use crate::protocol::params::Params;
 use crate::protocol::standard_claims::StandardClaims;
 use crate::store::SignedIn;
 
-/// The groups of the page, in order.
-pub(super) const GROUPS: &[(&str, &[Field])] = &[
+/// Groups of lines, in order, each with the key of its heading.
+pub(super) type Groups<'a> = &'a [(Option<&'static str>, &'a [Field])];
+
+/// The groups of the page.
+pub(super) const GROUPS: Groups<'static> = &[
     (
-        "Name",
+        Some("group-name"),
         &[
             Field::Name,
             Field::GivenName,
@@ -36,12 +40,12 @@ pub(super) const GROUPS: &[(&str, &[Field])] = &[
         ],
     ),
     (
-        "About you",
+        Some("group-about"),
         &[Field::Birthdate, Field::Gender, Field::Locale, Field::Zoneinfo],
     ),
-    ("On the web", &[Field::Picture, Field::Profile, Field::Website]),
+    (Some("group-web"), &[Field::Picture, Field::Profile, Field::Website]),
     (
-        "Postal address",
+        Some("group-address"),
         &[
             Field::StreetAddress,
             Field::PostalCode,
@@ -77,7 +81,7 @@ pub(super) async fn read(
     signed_in: &SignedIn,
     (headers, body): (HeaderMap, Body),
     form: Form,
-    groups: &[(&str, &[Field])],
+    groups: Groups<'_>,
 ) -> Result<(Params, Vec<Change>), Response> {
     let params = cx.read_form(&headers, body).await?;
     if !cx.browser.accepts(&cx.app, form, params.field("csrf")) {
@@ -125,14 +129,9 @@ fn editable<'a>(app: &App, fields: impl Iterator<Item = &'a Field>) -> Vec<Field
 }
 
 /// The groups as they can be changed, without those of which nothing can.
-pub(super) fn lines(
-    cx: &PageCx,
-    user: &SignedIn,
-    groups: &[(&'static str, &[Field])],
-    typed: Option<&Typed>,
-) -> Vec<LineGroup> {
-    let group = |(heading, fields): &(&'static str, &[Field])| LineGroup {
-        heading,
+pub(super) fn lines(cx: &PageCx, user: &SignedIn, groups: Groups<'_>, typed: Option<&Typed>) -> Vec<LineGroup> {
+    let group = |(heading, fields): &(Option<&'static str>, &[Field])| LineGroup {
+        heading: heading.map(Message::new),
         lines: editable(&cx.app, fields.iter())
             .into_iter()
             .map(|field| line(field, &user.user.claims, typed))
@@ -151,25 +150,25 @@ fn line(field: Field, claims: &StandardClaims, typed: Option<&Typed>) -> Line {
     let looks = super::profile_lines::looks(field);
     Line {
         name: field.as_str(),
-        label: looks.label,
+        label: Message::new(looks.label),
         value: value.unwrap_or_default().to_owned(),
         kind: looks.kind,
         autocomplete: looks.autocomplete,
-        hint: looks.hint,
+        hint: looks.hint.map(Message::new),
         multiline: field == Field::StreetAddress,
         wide: looks.wide,
         error: problem.map(|(_, problem)| super::profile_lines::advice(*problem)),
     }
 }
 
-fn show(cx: &PageCx, signed_in: &SignedIn, notice: Option<&'static str>, typed: Option<&Typed>) -> Response {
+fn show(cx: &PageCx, signed_in: &SignedIn, notice: Option<Message>, typed: Option<&Typed>) -> Response {
     let groups = lines(cx, signed_in, GROUPS, typed);
     let contact = editable(&cx.app, [Field::Email, Field::PhoneNumber].iter());
     let page = AccountProfile {
         frame: cx.frame(),
         nav: account::nav(cx, ReturnTo::Profile),
-        heading: "Profile",
-        lead: "Apps learn of this only what you allow them. Leave empty what you do not want to tell.",
+        heading: Message::new("account-profile"),
+        lead: Message::new("profile-lead"),
         notice,
         facts: facts(cx, signed_in),
         contact_href: (!contact.is_empty()).then(|| cx.href(paths::ACCOUNT_CONTACT)),
@@ -191,32 +190,25 @@ pub(super) fn status(typed: Option<&Typed>) -> StatusCode {
 /// What is known and not changed by the form: the username, how the person is reached, and what only the operator may change.
 fn facts(cx: &PageCx, signed_in: &SignedIn) -> Vec<Fact> {
     let claims = &signed_in.user.claims;
-    let verified = |verified: Option<bool>| {
-        if verified == Some(true) {
-            "verified"
-        } else {
-            "not verified"
-        }
-    };
     let mut facts = vec![Fact {
-        label: "Username",
+        label: Message::new("username"),
         value: signed_in.user.username.as_str().to_owned(),
-        note: "",
+        verified: None,
     }];
     let contact = [
-        (Field::Email, verified(claims.email_verified)),
-        (Field::PhoneNumber, verified(claims.phone_number_verified)),
+        (Field::Email, Some(claims.email_verified == Some(true))),
+        (Field::PhoneNumber, Some(claims.phone_number_verified == Some(true))),
     ];
     let changeable = editable(&cx.app, Field::ALL.iter());
     let others = GROUPS.iter().flat_map(|(_, fields)| *fields);
     let others = others
         .filter(|field| !changeable.contains(field))
-        .map(|field| (*field, ""));
-    facts.extend(contact.into_iter().chain(others).filter_map(|(field, note)| {
+        .map(|field| (*field, None));
+    facts.extend(contact.into_iter().chain(others).filter_map(|(field, verified)| {
         Some(Fact {
-            label: super::profile_lines::looks(field).label,
+            label: Message::new(super::profile_lines::looks(field).label),
             value: field.value(claims)?.to_owned(),
-            note,
+            verified,
         })
     }));
     facts

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::account::{self, Notice};
 use super::cx::PageCx;
+use super::device_name::device_name;
 use super::error::PageError;
 use super::paging;
 use super::return_to::ReturnTo;
 use super::view::{AccountSessions, SessionLine};
 use super::when::when;
-use crate::accounts::device_name::device_name;
 use crate::accounts::sessions;
 use crate::http::paths;
 use crate::http::session::Form;

@@ -51,9 +51,7 @@ pub async fn post(
 /// `elsewhere`: where a good request is asked again, if this is not the place to answer it.
 async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Response {
     let app = cx.app.clone();
-    let ui_locales = params.field("ui_locales").unwrap_or_default();
-    let ui_locales: Vec<_> = ui_locales.split_ascii_whitespace().map(str::to_owned).collect();
-    cx.wishes.add_request(&ui_locales, cx.now);
+    cx.wishes.add_parameters(&params, cx.now);
     if let Err(error) = permit_address(&app, &cx.caller, cx.now) {
         return cx.error(error);
     }

@@ -7,12 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::cx::PageCx;
+use super::device_name::device_name;
 use super::device_visit::{self, Visiting, path};
 use super::error::PageError;
 use super::flow::account_view;
-use super::view::{DeviceConfirm, DeviceOrigin, Finished, Permission, ago};
-use crate::accounts::consent::permissions;
-use crate::accounts::device_name::device_name;
+use super::permissions::permissions;
+use super::text::Message;
+use super::view::{DeviceConfirm, DeviceOrigin, Finished};
+use super::when::ago;
 use crate::authorize::device::answer;
 use crate::http::session::Form;
 use crate::http::{paths, respond};
@@ -61,10 +63,10 @@ async fn allow(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result
     let approved = answer::approve(&cx.app, &visiting.catalog, device, &signed_in.session, cx.now);
     let (grant_id, stored) = approved.await?;
     let event = event(cx, AuditKind::DeviceApproved, visiting, signed_in).grant(grant_id);
-    let name = &visiting.client.metadata.name;
+    let name = visiting.app_view(cx).name;
     let done = (
-        "Your device is connected",
-        format!("{name} can use your account now. Go back to your device; you can close this page."),
+        Message::new("device-connected"),
+        Message::new("device-connected-lead").with("app", name),
     );
     Ok(answered(cx, visiting, stored, event, done))
 }
@@ -72,10 +74,7 @@ async fn allow(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result
 async fn deny(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Result<Response, OAuthError> {
     let stored = answer::deny(&cx.app, &visiting.visited.device, cx.now).await?;
     let event = event(cx, AuditKind::DeviceDenied, visiting, signed_in).reason(Reason::DeviceDenied);
-    let done = (
-        "You refused the device",
-        "It gets nothing of your account. You can close this page.".to_owned(),
-    );
+    let done = (Message::new("device-refused"), Message::new("device-refused-lead"));
     Ok(answered(cx, visiting, stored, event, done))
 }
 
@@ -84,14 +83,14 @@ fn answered(
     visiting: &Visiting,
     stored: DeviceAnswer,
     event: AuditEvent,
-    done: (&str, String),
+    done: (Message, Message),
 ) -> Response {
     match stored {
         DeviceAnswer::Stored => {
             cx.app.audit().record(event);
             let page = Finished {
                 frame: cx.frame(),
-                heading: done.0.to_owned(),
+                heading: done.0,
                 message: done.1,
             };
             cx.page(StatusCode::OK, &page)
@@ -118,7 +117,6 @@ fn event(cx: &PageCx, kind: AuditKind, visiting: &Visiting, signed_in: &SignedIn
 
 fn show(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Response {
     let visited = &visiting.visited;
-    let lines = permissions(&visiting.catalog.apis, &visited.device.scope, &ClaimSet::default());
     let page = DeviceConfirm {
         frame: cx.frame(),
         action: cx.href(&path(paths::DEVICE_CONFIRM, visited.visit.id)),
@@ -129,13 +127,7 @@ fn show(cx: &PageCx, visiting: &Visiting, signed_in: &SignedIn) -> Response {
         switch_href: cx.href(&path(paths::DEVICE_LOGIN, visited.visit.id)),
         user_code: visited.user_code.hyphenated(),
         origin: origin(cx, visiting),
-        permissions: lines
-            .into_iter()
-            .map(|line| Permission {
-                text: line.text,
-                scope: line.scope,
-            })
-            .collect(),
+        permissions: permissions(&visiting.catalog.apis, &visited.device.scope, &ClaimSet::default()),
     };
     cx.page(StatusCode::OK, &page)
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::cx::PageCx;
 use super::error::PageError;
+use super::text::Message;
 use super::view::{App as AppView, Finished};
 use crate::accounts::sessions;
 use crate::authorize::device::answer::{self, Unusable, Visited};
@@ -57,8 +58,8 @@ pub async fn load(cx: &PageCx, id: &str) -> Result<Visiting, Response> {
 pub fn already_used(cx: &PageCx) -> Response {
     let page = Finished {
         frame: cx.frame(),
-        heading: "This code was already used".to_owned(),
-        message: "Nothing was changed. Look at your device; to begin again, ask it for a new code.".to_owned(),
+        heading: Message::new("device-answered"),
+        message: Message::new("device-answered-lead"),
     };
     cx.page(StatusCode::CONFLICT, &page)
 }
@@ -71,11 +72,10 @@ pub fn path(pattern: &str, id: DeviceVisitId) -> String {
 impl Visiting {
     /// The app as pages show it. Its answer goes to no address, so there is none to show.
     pub fn app_view(&self, cx: &PageCx) -> AppView {
-        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
         AppView {
-            name: self.client.metadata.name.clone(),
+            name: super::about::name(&self.client.metadata, cx.language()),
             host: None,
-            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            logo_href: cx.logo_href(&self.client),
         }
     }
 }

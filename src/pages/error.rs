@@ -122,9 +122,8 @@ fn protocol_words(error: OAuthError) -> Words {
     if error.reason == Reason::PostLogoutRedirectUriUnregistered {
         return Words {
             status: error.status(),
-            heading: "The app sent a request that we cannot accept",
-            message: "It asked to sign you out and to lead you to an address that it has not registered, so nothing was \
-                      done. You can still sign out on this server's own page.",
+            heading: "error-request",
+            message: "error-logout-advice",
             hint: Some(developer_hint(error.reason)),
         };
     }

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
+use super::text::Message;
 use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
 use crate::accounts::{sessions, trail};
 use crate::authorize::issue::{Issue, Issued, issue};
@@ -181,7 +182,6 @@ pub fn deliver(cx: &PageCx, answer: Answer) -> Response {
                     .into_iter()
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
-                heading: "Back to the app".to_owned(),
             };
             html(StatusCode::OK, &page, &csp::form_post(&action, FORM_POST_SCRIPT))
         }
@@ -192,8 +192,8 @@ pub fn deliver(cx: &PageCx, answer: Answer) -> Response {
 pub fn already_answered(cx: &PageCx) -> Response {
     let page = Finished {
         frame: cx.frame(),
-        heading: "This request was answered already".to_owned(),
-        message: "You can close this page and go back to the app.".to_owned(),
+        heading: Message::new("already-answered"),
+        message: Message::new("already-answered-lead"),
     };
     cx.page(StatusCode::CONFLICT, &page)
 }
@@ -288,11 +288,10 @@ impl Waiting {
     /// The app as pages show it.
     pub fn app_view(&self, cx: &PageCx) -> AppView {
         let redirect_uri = &self.interaction.request.redirect_uri;
-        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
         AppView {
-            name: self.client.metadata.name.clone(),
+            name: super::about::name(&self.client.metadata, cx.language()),
             host: (!redirect_uri.proves_no_identity()).then(|| redirect_uri.display_host()),
-            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            logo_href: cx.logo_href(&self.client),
         }
     }
 }

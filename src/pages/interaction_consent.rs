@@ -8,8 +8,8 @@ use axum::response::Response;
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::flow::{self, Waiting};
-use super::view::{Consent, Permission};
-use crate::accounts::consent::permissions;
+use super::permissions::permissions;
+use super::view::Consent;
 use crate::accounts::trail;
 use crate::authorize::interaction;
 use crate::authorize::next_step::remembers_consent;
@@ -59,20 +59,13 @@ async fn allow(cx: &mut PageCx, waiting: &mut Waiting, signed_in: &SignedIn) -> 
 
 fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
     let request = &waiting.interaction.request;
-    let lines = permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all());
     let page = Consent {
         frame: cx.frame(),
         action: cx.href(&interaction_path(paths::INTERACTION_CONSENT, waiting.interaction.id)),
         csrf: cx.browser.form_token(&cx.app, Form::Consent(waiting.interaction.id)),
         app: waiting.app_view(cx),
         account: flow::account_view(&signed_in.user),
-        permissions: lines
-            .into_iter()
-            .map(|line| Permission {
-                text: line.text,
-                scope: line.scope,
-            })
-            .collect(),
+        permissions: permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all()),
         remembered: remembers_consent(&waiting.client, request),
         switch_href: cx.href(&interaction_path(paths::INTERACTION_LOGIN, waiting.interaction.id)),
     };

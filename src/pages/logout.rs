@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use url::Url;
 
+use super::about;
 use super::cx::{PageCx, html};
 use super::error::PageError;
 use super::flow::account_view;
@@ -89,6 +90,11 @@ async fn answer(mut cx: PageCx, params: &Params, asked: Asked) -> Result<Respons
     permit_address(&cx.app, &cx.caller, cx.now).map_err(|error| cx.error(error))?;
     let request = read(&cx.app, params, cx.now).await.map_err(|error| cx.error(error))?;
     let signed_in = cx.signed_in().await?;
+    cx.wishes.add_parameters(params, cx.now);
+    let locale = signed_in
+        .as_ref()
+        .and_then(|signed_in| signed_in.user.claims.locale.as_deref());
+    cx.wishes.add_profile(locale);
     let facts = Facts {
         request: &request,
         asked,
@@ -136,11 +142,10 @@ fn ask(cx: &PageCx, params: &Params, back: Option<Return>, user: &User) -> Respo
 
 fn app_view(cx: &PageCx, back: &Return) -> AppView {
     let client = back.client();
-    let logo = paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
     AppView {
-        name: client.metadata.name.clone(),
+        name: about::name(&client.metadata, cx.language()),
         host: (!back.uri().proves_no_identity()).then(|| back.uri().display_host()),
-        logo_href: client.has_logo.then(|| cx.href(&logo)),
+        logo_href: cx.logo_href(client),
     }
 }
 
@@ -163,7 +168,7 @@ fn tell(cx: &PageCx, addresses: &[Url], back: Option<Return>) -> Response {
     let page = SignedOutFrames {
         frame: cx.frame(),
         addresses: addresses.iter().map(|address| address.as_str().to_owned()).collect(),
-        back: back.map(link),
+        back: back.map(|back| link(cx, &back)),
         patience: PATIENCE,
     };
     html(StatusCode::OK, &page, &csp::frames(addresses, SIGNED_OUT_FRAMES_SCRIPT))
@@ -172,14 +177,14 @@ fn tell(cx: &PageCx, addresses: &[Url], back: Option<Return>) -> Response {
 fn signed_out(cx: &PageCx, back: Option<Return>) -> Response {
     let page = SignedOut {
         frame: cx.frame(),
-        back: back.map(link),
+        back: back.map(|back| link(cx, &back)),
     };
     cx.page(StatusCode::OK, &page)
 }
 
-fn link(back: Return) -> Back {
+fn link(cx: &PageCx, back: &Return) -> Back {
     Back {
-        name: back.client().metadata.name.clone(),
+        name: about::name(&back.client().metadata, cx.language()),
         href: back.location(),
     }
 }

@@ -1,5 +1,6 @@
 //! For people: one file for each page. They extract, call, respond; what a page shows is in [`view`].
 
+mod about;
 pub mod account;
 pub mod account_apps;
 pub mod account_contact;
@@ -11,6 +12,7 @@ mod cx;
 pub mod device;
 pub mod device_confirm;
 pub mod device_login;
+mod device_name;
 mod device_visit;
 pub mod error;
 pub mod flow;
@@ -22,6 +24,7 @@ pub mod login;
 pub mod logo;
 pub mod logout;
 mod paging;
+mod permissions;
 mod profile_lines;
 pub mod return_to;
 pub mod static_files;

@@ -1,18 +1,19 @@
 //! How each line of a profile looks, and what is said when it cannot stay so.
 
+use super::text::Message;
 use crate::accounts::claims::{ClaimProblem, MAX_CHARS};
 use crate::accounts::profile::Field;
 
 /// How a line looks.
 pub(super) struct Looks {
-    /// What people call it.
+    /// The key of what people call it.
     pub label: &'static str,
     /// The type of its input.
     pub kind: &'static str,
     /// The token of HTML that says what a browser may fill in.
     pub autocomplete: &'static str,
-    /// How it is written.
-    pub hint: &'static str,
+    /// The key of how it is written.
+    pub hint: Option<&'static str>,
     /// Whether it takes the whole width.
     pub wide: bool,
 }
@@ -20,30 +21,32 @@ pub(super) struct Looks {
 /// How `field` looks.
 pub(super) const fn looks(field: Field) -> Looks {
     match field {
-        Field::Name => line("Full name", "name").wide("As apps show it."),
-        Field::GivenName => line("Given name", "given-name"),
-        Field::MiddleName => line("Middle name", "additional-name"),
-        Field::FamilyName => line("Family name", "family-name"),
-        Field::Nickname => line("Nickname", "nickname"),
-        Field::PreferredUsername => line("Name in apps", "off"),
-        Field::Gender => line("Gender", "sex"),
-        Field::Birthdate => line("Date of birth", "bday").hint("YYYY-MM-DD, or the year alone."),
-        Field::Picture => line("Picture", "photo")
+        Field::Name => line("field-name", "name").wide().hint("field-name-hint"),
+        Field::GivenName => line("field-given-name", "given-name"),
+        Field::MiddleName => line("field-middle-name", "additional-name"),
+        Field::FamilyName => line("field-family-name", "family-name"),
+        Field::Nickname => line("field-nickname", "nickname"),
+        Field::PreferredUsername => line("field-preferred-username", "off"),
+        Field::Gender => line("field-gender", "sex"),
+        Field::Birthdate => line("field-birthdate", "bday").hint("field-birthdate-hint"),
+        Field::Picture => line("field-picture", "photo")
             .kind("url")
-            .wide("The address of an image, with https://."),
-        Field::Profile => line("Profile page", "off").kind("url").wide(""),
-        Field::Website => line("Website", "url").kind("url").wide(""),
-        Field::Locale => line("Language", "language").hint("A tag such as en or fr-CA."),
-        Field::Zoneinfo => line("Time zone", "off").hint("A name such as Europe/Paris."),
-        Field::StreetAddress => line("Street and number", "street-address").wide(""),
-        Field::PostalCode => line("Postal code", "postal-code"),
-        Field::Locality => line("City", "address-level2"),
-        Field::Region => line("State or province", "address-level1"),
-        Field::Country => line("Country", "country-name"),
-        Field::Email => line("E-mail address", "email").kind("email").wide(""),
-        Field::PhoneNumber => line("Phone number", "tel")
+            .wide()
+            .hint("field-picture-hint"),
+        Field::Profile => line("field-profile", "off").kind("url").wide(),
+        Field::Website => line("field-website", "url").kind("url").wide(),
+        Field::Locale => line("field-locale", "language").hint("field-locale-hint"),
+        Field::Zoneinfo => line("field-zoneinfo", "off").hint("field-zoneinfo-hint"),
+        Field::StreetAddress => line("field-street-address", "street-address").wide(),
+        Field::PostalCode => line("field-postal-code", "postal-code"),
+        Field::Locality => line("field-locality", "address-level2"),
+        Field::Region => line("field-region", "address-level1"),
+        Field::Country => line("field-country", "country-name"),
+        Field::Email => line("field-email", "email").kind("email").wide(),
+        Field::PhoneNumber => line("field-phone-number", "tel")
             .kind("tel")
-            .wide("With the country's code, such as +1 555 0100."),
+            .wide()
+            .hint("field-phone-number-hint"),
     }
 }
 
@@ -52,7 +55,7 @@ const fn line(label: &'static str, autocomplete: &'static str) -> Looks {
         label,
         kind: "text",
         autocomplete,
-        hint: "",
+        hint: None,
         wide: false,
     }
 }
@@ -63,35 +66,28 @@ impl Looks {
     }
 
     const fn hint(self, hint: &'static str) -> Self {
+        let hint = Some(hint);
         Self { hint, ..self }
     }
 
-    const fn wide(self, hint: &'static str) -> Self {
-        Self {
-            hint,
-            wide: true,
-            ..self
-        }
+    const fn wide(self) -> Self {
+        Self { wide: true, ..self }
     }
 }
 
 /// What to do about it, for the person.
-pub(super) const fn advice(problem: ClaimProblem) -> &'static str {
-    match problem {
-        ClaimProblem::Empty => "Type something, or leave it empty.",
-        ClaimProblem::TooLong => {
-            const { assert!(MAX_CHARS == 512, "the sentence names the number") };
-            "Use at most 512 characters."
-        }
-        ClaimProblem::Control => "Remove the characters that cannot be seen; paste it as plain text.",
-        ClaimProblem::NotWebAddress => "Use an address that starts with https:// or http://.",
-        ClaimProblem::NotEmail => "This is not an e-mail address. It looks like alice@example.com.",
-        ClaimProblem::NotBirthdate => "Write it as YYYY-MM-DD, or give the year alone.",
-        ClaimProblem::NotPhoneNumber => "This is not a phone number. It looks like +1 555 0100.",
-        ClaimProblem::NotLocale => "Use a language tag such as en or fr-CA.",
-        ClaimProblem::NotZoneinfo => "Use the name of a time zone such as Europe/Paris.",
-        ClaimProblem::OtherUsersName | ClaimProblem::NothingToVerify => {
-            "This address cannot be used here. Choose another one."
-        }
-    }
+pub(super) fn advice(problem: ClaimProblem) -> Message {
+    let key = match problem {
+        ClaimProblem::Empty => "claim-empty",
+        ClaimProblem::TooLong => return Message::new("claim-too-long").with("count", MAX_CHARS),
+        ClaimProblem::Control => "claim-control",
+        ClaimProblem::NotWebAddress => "claim-not-web-address",
+        ClaimProblem::NotEmail => "claim-not-email",
+        ClaimProblem::NotBirthdate => "claim-not-birthdate",
+        ClaimProblem::NotPhoneNumber => "claim-not-phone-number",
+        ClaimProblem::NotLocale => "claim-not-locale",
+        ClaimProblem::NotZoneinfo => "claim-not-zoneinfo",
+        ClaimProblem::OtherUsersName | ClaimProblem::NothingToVerify => "claim-not-usable",
+    };
+    Message::new(key)
 }

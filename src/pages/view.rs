@@ -16,7 +16,7 @@ pub use account::{
     AccountApp, AccountApps, AccountOverview, AccountPassword, AccountProfile, AccountSessions, AppLine, Entry, Fact,
     Line, LineGroup, NavLink, Pager, SessionLine, When,
 };
-pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin, ago};
+pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin};
 
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
@@ -224,7 +224,7 @@ pub fn wait(seconds: i64) -> Message {
 #[derive(Debug, Clone)]
 pub struct Permission {
     /// In words, completing "This app will be able to …".
-    pub text: String,
+    pub text: Message,
     /// The scope value, for those who want to know.
     pub scope: String,
 }
@@ -369,9 +369,9 @@ pub struct Finished {
     /// See [`Frame`].
     pub frame: Frame,
     /// A few words; also the title.
-    pub heading: String,
+    pub heading: Message,
     /// Where to go from here.
-    pub message: String,
+    pub message: Message,
 }
 
 /// The response mode `form_post` (OAuth 2.0 Form Post Response Mode): posts the answer to the app, by itself where
@@ -385,8 +385,6 @@ pub struct FormPost {
     pub action: String,
     /// The parameters of the answer. Holds codes and tokens, hence no `Debug`.
     pub fields: Vec<(String, String)>,
-    /// Heading and title.
-    pub heading: String,
 }
 
 #[cfg(test)]

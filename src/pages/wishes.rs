@@ -8,12 +8,15 @@ use unic_langid::LanguageIdentifier;
 use super::text::Language;
 use crate::app::App;
 use crate::http::cookies;
+use crate::protocol::params::Params;
 use crate::time::Timestamp;
 
 /// The cookie's name.
 const COOKIE: &str = "portcullis-language";
 /// How long a choice is kept, in seconds.
 const LIFETIME: i64 = 365 * 24 * 3600;
+/// How long ago a choice may have been made that answers a request, in seconds.
+const RECENT: i64 = 600;
 /// The parameter of the links that choose.
 pub const PARAMETER: &str = "lang";
 
@@ -50,6 +53,14 @@ impl Wishes {
     /// Adds the `ui_locales` of a request that was made at `since` (OpenID Connect Core §3.1.2.1).
     pub fn add_request(&mut self, ui_locales: &[String], since: Timestamp) {
         self.request = Some((ui_locales.to_vec(), since));
+    }
+
+    /// As [`Self::add_request`], for a request that does not wait but is made `now`. Whoever chose a language in answer to it makes
+    /// the same request again, so a choice of the last minutes is taken for such a one.
+    pub fn add_parameters(&mut self, params: &Params, now: Timestamp) {
+        let ui_locales = params.field("ui_locales").unwrap_or_default();
+        let ui_locales: Vec<_> = ui_locales.split_ascii_whitespace().map(str::to_owned).collect();
+        self.add_request(&ui_locales, now.plus(-RECENT));
     }
 
     /// Adds the `locale` claim of the person whose own page it is (OpenID Connect Core §5.1).
@@ -109,6 +120,19 @@ pub fn best<'a>(tags: impl IntoIterator<Item = &'a str>) -> Option<Language> {
     let found = negotiate_languages(&wished, &known, None, NegotiationStrategy::Filtering);
     let id = found.into_iter().next()?;
     Language::all().find(|language| language.id() == *id)
+}
+
+/// The translation that suits `language` best, of pairs of a tag and a text: its own before those of its regions and scripts.
+pub fn best_translation<'a>(
+    translations: impl Iterator<Item = (&'a str, &'a str)>,
+    language: Language,
+) -> Option<&'a str> {
+    let wanted = language.id();
+    let of_language = translations.filter_map(|(tag, text)| {
+        let id: LanguageIdentifier = tag.parse().ok()?;
+        (id.language == wanted.language).then_some((id != *wanted, text))
+    });
+    of_language.min_by_key(|(is_other, _)| *is_other).map(|(_, text)| text)
 }
 
 /// The tags of an `Accept-Language` header, best first (RFC 9110 §12.5.4).

@@ -8,6 +8,7 @@ use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names}
 use crate::crypto::digest;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, PkcePolicy, SecretVerifier};
 use crate::protocol::client_auth_method::ClientAuthMethod;
@@ -171,6 +172,7 @@ async fn commit(
     let event = AuditEvent::new(AuditKind::ClientChanged, Actor::Client(id.clone()), cx.now).client(id);
     record(cx, event.detail("registration", "replaced"));
     let client = cx.app.store().client(id).await?.ok_or(Reason::RegistrationTokenWrong)?;
+    logos::wanted(cx.app, &client, cx.now);
     Ok(Registered {
         client,
         secret,

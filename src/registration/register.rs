@@ -7,6 +7,7 @@ use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::crypto::random;
 use crate::limits;
+use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
 use crate::model::registration::InitialAccessToken;
@@ -96,6 +97,7 @@ async fn store(
         Some(token) => event.detail("initial_token", token.id.to_string()),
         None => event,
     });
+    logos::wanted(cx.app, &client, cx.now);
     Ok(Registered {
         client,
         secret,

@@ -139,6 +139,17 @@ pub fn link(member: &'static str, text: &str) -> Result<String, Refusal> {
     Ok(url)
 }
 
+/// Where a sign-in starts at the client: a link like others, or at a host that people are sent back to anyway, such as an
+/// app's in a private network.
+pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<String, Refusal> {
+    const MEMBER: &str = "initiate_login_uri";
+    let start = host(text);
+    if start.is_some() && redirect_uris.iter().any(|uri| host(uri.as_str()) == start) {
+        return https(MEMBER, text);
+    }
+    link(MEMBER, text)
+}
+
 fn parse(text: &str) -> Option<Url> {
     let written = text.len() <= MAX_URI
         && text

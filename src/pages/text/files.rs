@@ -4,7 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What looks like a key in the code and is none.
-const NO_KEYS: &[&str] = &[];
+const NO_KEYS: &[&str] = &[
+    "unknown-session",
+    "node-fetch",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "portcullis-language",
+    "given-name",
+    "additional-name",
+    "family-name",
+    "street-address",
+    "postal-code",
+    "address-level1",
+    "address-level2",
+    "country-name",
+];
 
 /// The keys of a file, each with the names of its arguments and its text as written.
 fn messages(text: &str) -> BTreeMap<&str, (BTreeSet<&str>, String)> {
@@ -142,10 +156,11 @@ fn every_text_is_used_and_every_used_text_exists() {
 
 /// What a template says by itself it says in one language only.
 #[test]
-#[ignore = "some pages still have words of their own"]
 fn templates_have_no_words_of_their_own() {
     let mut findings = Vec::new();
     for (path, text) in templates() {
+        // The name of a class.
+        let text = text.replace("{% block width %} broad{% endblock %}", "");
         let text = without(&without(&text, "{{", "}}"), "{%", "%}");
         for tag in text.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
             for attribute in ["aria-label", "title", "alt", "aria-description", "aria-roledescription"] {

@@ -8,7 +8,7 @@ use super::{Account, App, Frame, Message, Permission};
 #[derive(Debug, Clone)]
 pub struct NavLink {
     /// What it is called.
-    pub label: &'static str,
+    pub label: Message,
     /// Where it leads.
     pub href: String,
     /// Whether this is the page, or the page above it.
@@ -19,11 +19,11 @@ pub struct NavLink {
 #[derive(Debug, Clone)]
 pub struct When {
     /// "3 hours ago".
-    pub ago: String,
+    pub ago: Message,
     /// RFC 3339, for programs.
     pub iso: String,
     /// Date and time, for people who want to know exactly.
-    pub utc: String,
+    pub utc: Message,
 }
 
 /// Links to the neighbours of one page of a long list.
@@ -39,13 +39,21 @@ pub struct Pager {
     pub next_href: Option<String>,
 }
 
+impl Pager {
+    fn place(&self) -> Message {
+        Message::new("page-number")
+            .with("page", self.current)
+            .with("pages", self.pages)
+    }
+}
+
 /// A way from the overview to one of the other pages.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// What it is called.
-    pub label: &'static str,
+    pub label: Message,
     /// What is there, in a few words.
-    pub summary: String,
+    pub summary: Message,
     /// Where it leads.
     pub href: String,
 }
@@ -74,28 +82,28 @@ pub struct Line {
     /// Name of the form's field.
     pub name: &'static str,
     /// What people call it.
-    pub label: &'static str,
+    pub label: Message,
     /// What stands in it, or was typed.
     pub value: String,
     /// The input's type.
     pub kind: &'static str,
     /// The `autocomplete` token of HTML.
     pub autocomplete: &'static str,
-    /// How it is written; left out when empty.
-    pub hint: &'static str,
+    /// How it is written.
+    pub hint: Option<Message>,
     /// Several lines.
     pub multiline: bool,
     /// Takes the whole width.
     pub wide: bool,
     /// What is wrong with what was typed.
-    pub error: Option<&'static str>,
+    pub error: Option<Message>,
 }
 
 /// Lines that belong together.
 #[derive(Debug, Clone)]
 pub struct LineGroup {
-    /// Its heading.
-    pub heading: &'static str,
+    /// Its heading, unless the page's is enough.
+    pub heading: Option<Message>,
     /// The lines, in order.
     pub lines: Vec<Line>,
 }
@@ -104,11 +112,11 @@ pub struct LineGroup {
 #[derive(Debug, Clone)]
 pub struct Fact {
     /// What it is.
-    pub label: &'static str,
+    pub label: Message,
     /// What is known.
     pub value: String,
-    /// "verified", "not verified"; left out when empty.
-    pub note: &'static str,
+    /// Whether somebody has verified it, where that is a question.
+    pub verified: Option<bool>,
 }
 
 /// `/account/profile` and `/account/contact`: what is known about the person.
@@ -120,11 +128,11 @@ pub struct AccountProfile {
     /// See [`NavLink`].
     pub nav: Vec<NavLink>,
     /// Heading and title.
-    pub heading: &'static str,
+    pub heading: Message,
     /// What this is about.
-    pub lead: &'static str,
+    pub lead: Message,
     /// What has just been done.
-    pub notice: Option<&'static str>,
+    pub notice: Option<Message>,
     /// What is not changed by this form.
     pub facts: Vec<Fact>,
     /// Where the person changes how they are reached; `None` where that is not to be changed, or is this page.
@@ -153,7 +161,7 @@ pub struct AccountPassword {
     /// See [`NavLink`].
     pub nav: Vec<NavLink>,
     /// What has just been done.
-    pub notice: Option<&'static str>,
+    pub notice: Option<Message>,
     /// Why nothing could be checked, and what to do.
     pub alert: Option<(Message, Message)>,
     /// Where the form goes.
@@ -165,11 +173,17 @@ pub struct AccountPassword {
     /// The fewest characters.
     pub min_length: usize,
     /// What is wrong with the present password.
-    pub current_error: Option<String>,
+    pub current_error: Option<Message>,
     /// What is wrong with the new one.
-    pub new_error: Option<String>,
+    pub new_error: Option<Message>,
     /// What is wrong with its repetition.
-    pub repeated_error: Option<String>,
+    pub repeated_error: Option<Message>,
+}
+
+impl AccountPassword {
+    fn new_hint(&self) -> Message {
+        Message::new("password-new-hint").with("count", self.min_length)
+    }
 }
 
 /// A sign-in in the list.
@@ -178,7 +192,7 @@ pub struct SessionLine {
     /// Value of its button.
     pub id: String,
     /// The browser in words.
-    pub device: String,
+    pub device: Message,
     /// Where it was last used; left out when empty.
     pub address: String,
     /// When it began.
@@ -187,6 +201,14 @@ pub struct SessionLine {
     pub last_seen: When,
     /// The one that looks at the page.
     pub current: bool,
+}
+
+impl SessionLine {
+    fn ending(&self) -> Message {
+        Message::new("session-sign-out")
+            .with("device", self.device.clone())
+            .with("when", self.last_seen.ago.clone())
+    }
 }
 
 /// `/account/sessions`.
@@ -198,7 +220,7 @@ pub struct AccountSessions {
     /// See [`NavLink`].
     pub nav: Vec<NavLink>,
     /// What has just been done.
-    pub notice: Option<&'static str>,
+    pub notice: Option<Message>,
     /// Where the form posts `end` (an id, or `others`) and `csrf`.
     pub action: String,
     /// Token of the hidden `csrf` field.
@@ -228,6 +250,12 @@ pub struct AppLine {
     pub href: String,
 }
 
+impl AppLine {
+    fn removal(&self) -> Message {
+        Message::new("app-remove-of").with("app", self.app.name.as_str())
+    }
+}
+
 /// `/account/apps`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/account_apps.html")]
@@ -237,7 +265,7 @@ pub struct AccountApps {
     /// See [`NavLink`].
     pub nav: Vec<NavLink>,
     /// What has just been done.
-    pub notice: Option<&'static str>,
+    pub notice: Option<Message>,
     /// The list.
     pub apps: Vec<AppLine>,
     /// See [`Pager`].

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Account, App, Frame, Permission};
+use super::{Account, App, Frame, Message, Permission};
 
 /// Enter the code that the device shows.
 #[derive(Debug, Clone, Template)]
@@ -36,23 +36,21 @@ impl DeviceEntryError {
     pub const ALL: [Self; 3] = [Self::WrongCode, Self::TooMany, Self::FormStale];
 
     /// One sentence for the person.
-    pub fn what_happened(self) -> &'static str {
-        match self {
-            Self::WrongCode => "No device is waiting under this code.",
-            Self::TooMany => "Too many codes were tried.",
-            Self::FormStale => "This page was out of date.",
-        }
+    pub fn what_happened(self) -> Message {
+        Message::new(match self {
+            Self::WrongCode => "user-code-wrong",
+            Self::TooMany => "user-code-throttled",
+            Self::FormStale => "form-stale",
+        })
     }
 
     /// The next step, always something that this page offers.
-    pub fn what_to_do(self) -> &'static str {
-        match self {
-            Self::WrongCode => {
-                "Compare it with your device. Codes work once and only for some minutes; start again there for a new one."
-            }
-            Self::TooMany => "Wait a few minutes, then try again.",
-            Self::FormStale => "Enter the code again. If this repeats, allow cookies for this site.",
-        }
+    pub fn what_to_do(self) -> Message {
+        Message::new(match self {
+            Self::WrongCode => "user-code-wrong-advice",
+            Self::TooMany => "user-code-throttled-advice",
+            Self::FormStale => "user-code-stale-advice",
+        })
     }
 }
 
@@ -92,42 +90,11 @@ pub struct DeviceConfirm {
 #[derive(Debug, Clone)]
 pub struct DeviceOrigin {
     /// The kind of device, as far as it says.
-    pub device: String,
+    pub device: Message,
     /// Its address on the network; `None` where none is known.
     pub address: Option<String>,
     /// How long ago it asked.
-    pub asked: String,
+    pub asked: Message,
     /// It is on another network than the person.
     pub elsewhere: bool,
-}
-
-/// How long ago, in words.
-pub fn ago(seconds: i64) -> String {
-    match seconds {
-        ..45 => "just now".to_owned(),
-        45..90 => "a minute ago".to_owned(),
-        _ => format!("{} minutes ago", (seconds + 30) / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ago;
-
-    #[test]
-    fn moments_in_words() {
-        for (seconds, words) in [
-            (-3, "just now"),
-            (0, "just now"),
-            (44, "just now"),
-            (45, "a minute ago"),
-            (89, "a minute ago"),
-            (90, "2 minutes ago"),
-            (149, "2 minutes ago"),
-            (150, "3 minutes ago"),
-            (600, "10 minutes ago"),
-        ] {
-            assert_eq!(ago(seconds), words, "{seconds}");
-        }
-    }
 }

@@ -134,7 +134,7 @@ fn permissions(texts: &[(&str, &str)]) -> Vec<Permission> {
     texts
         .iter()
         .map(|(text, scope)| Permission {
-            text: (*text).to_owned(),
+            text: Message::verbatim(*text),
             scope: (*scope).to_owned(),
         })
         .collect()
@@ -392,14 +392,15 @@ impl Finished {
     pub fn samples() -> Vec<Self> {
         let sample = |heading: &str, message: &str| Self {
             frame: frame(),
-            heading: heading.to_owned(),
-            message: message.to_owned(),
+            heading: Message::verbatim(heading),
+            message: Message::verbatim(message),
         };
         vec![
-            sample(
-                "Already answered",
-                "You have already answered this request. Go back to the app to continue.",
-            ),
+            Self {
+                frame: frame(),
+                heading: Message::new("device-connected"),
+                message: Message::new("device-connected-lead").with("app", MARKUP),
+            },
             sample(MARKUP, OVERRIDE),
             sample(&long(), &long()),
         ]
@@ -416,7 +417,6 @@ impl FormPost {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-            heading: "Back to the app".to_owned(),
         };
         vec![
             sample(&[

@@ -149,3 +149,25 @@ pub fn proxies(facts: &Facts) -> Option<Finding> {
     }
     ok(NAME, "none; clients come directly")
 }
+
+/// What clients have fetched.
+pub fn fetches(facts: &Facts) -> Option<Finding> {
+    const NAME: &str = "fetches";
+    let beyond = match facts.config.outbound.allow_hosts.len() {
+        0 => "the public network only".to_owned(),
+        places => format!("the public network and {places} allowed place(s)"),
+    };
+    match &facts.authorities {
+        Ok(0) => ok(NAME, format!("what clients name is fetched from {beyond}")),
+        Ok(count) => {
+            let message = format!("what clients name is fetched from {beyond}, with {count} authorities of your own");
+            ok(NAME, message)
+        }
+        Err(problem) => bad(
+            NAME,
+            Fail,
+            format!("outbound.extra_ca: {problem}"),
+            "name a PEM file of certificates that the server may read, or leave it empty; the server does not start",
+        ),
+    }
+}

@@ -40,6 +40,7 @@ fn healthy() -> Facts {
             opens: Ok(()),
         })),
         certificate: None,
+        authorities: Ok(0),
         data_dir: Some(Directory {
             mode: 0o700,
             free: Some(5 << 30),
@@ -291,4 +292,21 @@ fn an_empty_installation_is_told_what_comes_next() {
     };
     says("people and apps", Warn, "0 user(s)", registered(0, 0));
     says("people and apps", Warn, "0 client(s)", registered(1, 0));
+}
+
+#[test]
+fn authorities_that_cannot_be_used_are_told() {
+    let unreadable = "/etc/ca.pem cannot be read: No such file or directory".to_owned();
+    says("fetches", Fail, "outbound.extra_ca: /etc/ca.pem cannot", |facts| {
+        facts.authorities = Err(unreadable);
+    });
+    says(
+        "fetches",
+        Verdict::Ok,
+        "1 allowed place(s), with 2 authorities",
+        |facts| {
+            facts.config.outbound.allow_hosts = vec!["10.0.0.0/8".parse().unwrap()];
+            facts.authorities = Ok(2);
+        },
+    );
 }

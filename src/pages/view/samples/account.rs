@@ -19,20 +19,26 @@ pub fn render_samples(pages: &mut Vec<Rendered>) {
 }
 
 fn nav() -> Vec<NavLink> {
-    let labels = ["Overview", "Profile", "Password", "Devices", "Apps"];
+    let labels = [
+        "account-overview",
+        "account-profile",
+        "account-password",
+        "account-devices",
+        "account-apps",
+    ];
     let links = labels.into_iter().map(|label| NavLink {
-        label,
-        href: format!("/account/{}", label.to_lowercase()),
-        current: label == "Profile",
+        label: Message::new(label),
+        href: format!("/account/{label}"),
+        current: label == "account-profile",
     });
     links.collect()
 }
 
-fn when(ago: &str) -> When {
+fn when(key: &'static str, count: i64) -> When {
     When {
-        ago: ago.to_owned(),
+        ago: Message::new(key).with("count", count),
         iso: "2026-10-05T21:09:27Z".to_owned(),
-        utc: "5 October 2026, 21:09 UTC".to_owned(),
+        utc: Message::verbatim(MARKUP),
     }
 }
 
@@ -53,16 +59,20 @@ fn pager(current: usize, pages: usize) -> Pager {
 impl AccountOverview {
     /// Some entries.
     pub fn samples() -> Vec<Self> {
-        let entry = |label, summary: &str| Entry {
-            label,
-            summary: summary.to_owned(),
+        let entry = |label, summary: Message| Entry {
+            label: Message::new(label),
+            summary,
             href: format!("/account/{label}"),
         };
         vec![Self {
             frame: frame(),
             nav: nav(),
             account: ada(),
-            entries: vec![entry("Profile", "Your name"), entry("Apps", MARKUP)],
+            entries: vec![
+                entry("account-profile", Message::new("profile-summary")),
+                entry("account-devices", Message::new("devices-summary").with("count", 1_i64)),
+                entry("account-apps", Message::verbatim(MARKUP)),
+            ],
             csrf: CSRF.to_owned(),
             sign_out_action: "/logout".to_owned(),
         }]
@@ -72,43 +82,46 @@ impl AccountOverview {
 impl AccountProfile {
     /// Usual, after saving; refused; nothing to change; hostile values in every line.
     pub fn samples() -> Vec<Self> {
-        let line = |name, value: &str, hint, error| Line {
+        let line = |name, value: &str, hint: Option<&'static str>, error: Option<&'static str>| Line {
             name,
-            label: "A line",
+            label: Message::new("field-family-name"),
             value: value.to_owned(),
             kind: "text",
             autocomplete: "off",
-            hint,
+            hint: hint.map(Message::new),
             multiline: name == "street_address",
             wide: name == "name",
-            error,
+            error: error.map(Message::new),
         };
         let page = |notice, lines: Vec<Line>, values: [&str; 2]| Self {
             frame: frame(),
             nav: nav(),
-            heading: "Profile",
-            lead: "Apps learn of this only what you allow them.",
+            heading: Message::new("account-profile"),
+            lead: Message::new("profile-lead"),
             notice,
             facts: values
                 .map(|value| Fact {
-                    label: "Username",
+                    label: Message::new("username"),
                     value: value.to_owned(),
-                    note: "verified",
+                    verified: Some(value == "ada"),
                 })
                 .into(),
             contact_href: Some("/account/contact".to_owned()),
             action: "/account/profile".to_owned(),
             csrf: CSRF.to_owned(),
-            groups: vec![LineGroup { heading: "Name", lines }],
+            groups: vec![LineGroup {
+                heading: Some(Message::new("group-name")),
+                lines,
+            }],
         };
         let usual = page(
-            Some("Your changes are saved."),
-            vec![line("name", "Ada Lovelace", "As apps show it.", None)],
+            Some(Message::new("notice-saved")),
+            vec![line("name", "Ada Lovelace", Some("field-name-hint"), None)],
             ["ada", "ada@example.com"],
         );
         let hostile = |text: &str| {
             let lines = ["name", "street_address", "website"];
-            let lines = lines.map(|name| line(name, text, "", Some("Use an address that starts with https://.")));
+            let lines = lines.map(|name| line(name, text, None, Some("claim-not-web-address")));
             page(None, lines.into(), [text, MARKUP])
         };
         let fixed = Self {
@@ -144,9 +157,9 @@ impl AccountPassword {
             repeated_error: None,
         };
         let wrong = Self {
-            current_error: Some("This is not your present password.".to_owned()),
-            new_error: Some("Use at least 8 characters.".to_owned()),
-            repeated_error: Some("This is not the same.".to_owned()),
+            current_error: Some(Message::new("password-current-wrong")),
+            new_error: Some(Message::new("password-too-short").with("count", 8_i64)),
+            repeated_error: Some(Message::new("password-different")),
             username: MARKUP.to_owned(),
             ..fresh.clone()
         };
@@ -155,7 +168,7 @@ impl AccountPassword {
             ..fresh.clone()
         };
         let done = Self {
-            notice: Some("Your password is changed."),
+            notice: Some(Message::new("notice-password")),
             ..fresh.clone()
         };
         vec![fresh, wrong, busy, done]
@@ -167,10 +180,10 @@ impl AccountSessions {
     pub fn samples() -> Vec<Self> {
         let line = |device: &str, address: &str, current| SessionLine {
             id: MARKUP.to_owned(),
-            device: device.to_owned(),
+            device: Message::verbatim(device),
             address: address.to_owned(),
-            signed_in: when("3 days ago"),
-            last_seen: when("just now"),
+            signed_in: when("ago-days", 3),
+            last_seen: when("just-now", 0),
             current,
         };
         let alone = Self {
@@ -191,7 +204,7 @@ impl AccountSessions {
                 line("Unknown device", "", false),
             ],
             others: 45,
-            notice: Some("That device is signed out."),
+            notice: Some(Message::new("notice-session")),
             pager: Some(pager(1, 3)),
             asks_password: true,
             ..alone.clone()
@@ -204,8 +217,8 @@ fn app_line(app: App) -> AppLine {
     AppLine {
         permissions: permissions(&[("See your e-mail address", "email"), (&app.name, "api")]),
         app,
-        since: when("2 months ago"),
-        last_used: Some(when("1 hour ago")),
+        since: when("ago-months", 2),
+        last_used: Some(when("ago-hours", 1)),
         href: "/account/apps/photos".to_owned(),
     }
 }
@@ -216,7 +229,7 @@ impl AccountApps {
         let none = Self {
             frame: frame(),
             nav: nav(),
-            notice: Some("The app can no longer use your account."),
+            notice: Some(Message::new("notice-withdrawn")),
             apps: Vec::new(),
             pager: None,
         };

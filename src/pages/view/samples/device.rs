@@ -1,6 +1,7 @@
 //! The pages about devices.
 
 use super::{CSRF, MARKUP, accounts, ada, app, frame, hostile_apps, hostile_frame, long, permissions, plain_app};
+use crate::pages::text::Message;
 use crate::pages::view::{Account, App, DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin};
 
 impl DeviceEntry {
@@ -46,9 +47,9 @@ impl DeviceConfirm {
             switch_href: "/device/01/login".to_owned(),
             user_code: "WDJB-MJHT".to_owned(),
             origin: DeviceOrigin {
-                device: "Safari on a TV".to_owned(),
+                device: Message::verbatim("Safari on a TV"),
                 address: Some("203.0.113.5".to_owned()),
-                asked: "just now".to_owned(),
+                asked: Message::new("just-now"),
                 elsewhere: false,
             },
             permissions: permissions(&[
@@ -59,9 +60,9 @@ impl DeviceConfirm {
         let elsewhere = Self {
             anybody: true,
             origin: DeviceOrigin {
-                device: "curl on Linux".to_owned(),
+                device: Message::verbatim("curl on Linux"),
                 address: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".to_owned()),
-                asked: "9 minutes ago".to_owned(),
+                asked: Message::new("ago-minutes").with("count", 9_i64),
                 elsewhere: true,
             },
             ..usual.clone()
@@ -69,7 +70,7 @@ impl DeviceConfirm {
         let bare = Self {
             app: plain_app(),
             origin: DeviceOrigin {
-                device: "Unknown device".to_owned(),
+                device: Message::new("browser-unknown"),
                 address: None,
                 ..usual.origin.clone()
             },
@@ -90,9 +91,9 @@ impl DeviceConfirm {
             switch_href: MARKUP.to_owned(),
             user_code: MARKUP.to_owned(),
             origin: DeviceOrigin {
-                device: app.name.clone(),
+                device: Message::verbatim(app.name.as_str()),
                 address: Some(app.name.clone()),
-                asked: MARKUP.to_owned(),
+                asked: Message::verbatim(MARKUP),
                 elsewhere: true,
             },
             permissions: permissions(&[(&app.name, &app.name), (MARKUP, MARKUP)]),

@@ -1,97 +1,123 @@
 //! A browser in words, from what it says of itself. For people who look for the one that is not theirs: only names from the
 //! lists below are ever shown, so nobody can make a browser call itself anything.
 
+use super::text::Message;
+
+/// What is told of a program or a system.
+#[derive(Clone, Copy)]
+enum Name {
+    /// A name that is the same in every language.
+    Brand(&'static str),
+    /// A program in this language.
+    Program(&'static str),
+    /// An app on this system.
+    App(&'static str),
+    /// A television.
+    Tv,
+}
+
+use Name::{App, Brand, Program, Tv};
+
 /// What stands in a `User-Agent`, and the program behind it; the first that fits. Browsers name those that they are built
 /// on as well, so these come last.
-const PROGRAMS: &[(&str, &str)] = &[
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("OPX/", "Opera"),
-    ("Opera", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Vivaldi/", "Vivaldi"),
-    ("YaBrowser/", "Yandex Browser"),
-    ("DuckDuckGo/", "DuckDuckGo"),
-    ("Ddg/", "DuckDuckGo"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chromium/", "Chromium"),
-    ("Chrome/", "Chrome"),
-    ("MSIE ", "Internet Explorer"),
-    ("Trident/", "Internet Explorer"),
-    ("Safari/", "Safari"),
-    ("curl/", "curl"),
-    ("Wget/", "Wget"),
-    ("python-requests/", "a Python program"),
-    ("Python-urllib/", "a Python program"),
-    ("aiohttp/", "a Python program"),
-    ("Go-http-client/", "a Go program"),
-    ("reqwest/", "a Rust program"),
-    ("okhttp/", "an Android app"),
-    ("Dalvik/", "an Android app"),
-    ("CFNetwork/", "an Apple app"),
-    ("node-fetch", "a Node.js program"),
-    ("undici", "a Node.js program"),
-    ("axios/", "a Node.js program"),
+const PROGRAMS: &[(&str, Name)] = &[
+    ("Edg", Brand("Edge")),
+    ("OPR/", Brand("Opera")),
+    ("OPX/", Brand("Opera")),
+    ("Opera", Brand("Opera")),
+    ("SamsungBrowser/", Brand("Samsung Internet")),
+    ("Vivaldi/", Brand("Vivaldi")),
+    ("YaBrowser/", Brand("Yandex Browser")),
+    ("DuckDuckGo/", Brand("DuckDuckGo")),
+    ("Ddg/", Brand("DuckDuckGo")),
+    ("Firefox/", Brand("Firefox")),
+    ("FxiOS/", Brand("Firefox")),
+    ("CriOS/", Brand("Chrome")),
+    ("Chromium/", Brand("Chromium")),
+    ("Chrome/", Brand("Chrome")),
+    ("MSIE ", Brand("Internet Explorer")),
+    ("Trident/", Brand("Internet Explorer")),
+    ("Safari/", Brand("Safari")),
+    ("curl/", Brand("curl")),
+    ("Wget/", Brand("Wget")),
+    ("python-requests/", Program("Python")),
+    ("Python-urllib/", Program("Python")),
+    ("aiohttp/", Program("Python")),
+    ("Go-http-client/", Program("Go")),
+    ("reqwest/", Program("Rust")),
+    ("okhttp/", App("Android")),
+    ("Dalvik/", App("Android")),
+    ("CFNetwork/", App("Apple")),
+    ("node-fetch", Program("Node.js")),
+    ("undici", Program("Node.js")),
+    ("axios/", Program("Node.js")),
 ];
 
 /// The same for what it runs on. Televisions and phones name Linux as well.
-const SYSTEMS: &[(&str, &str)] = &[
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("AppleTV", "Apple TV"),
-    ("Apple TV", "Apple TV"),
-    ("PlayStation", "PlayStation"),
-    ("Xbox", "Xbox"),
-    ("Nintendo", "Nintendo"),
-    ("SMART-TV", "a TV"),
-    ("SmartTV", "a TV"),
-    ("Smart TV", "a TV"),
-    ("Web0S", "a TV"),
-    ("GoogleTV", "a TV"),
-    ("Android TV", "a TV"),
-    ("BRAVIA", "a TV"),
-    ("AFT", "a TV"),
-    ("Tizen", "a TV"),
-    ("Windows", "Windows"),
-    ("Android", "Android"),
-    ("CrOS", "ChromeOS"),
-    ("Macintosh", "macOS"),
-    ("Mac OS X", "macOS"),
-    ("Darwin", "macOS"),
-    ("FreeBSD", "FreeBSD"),
-    ("OpenBSD", "OpenBSD"),
-    ("Linux", "Linux"),
-    ("X11", "Linux"),
+const SYSTEMS: &[(&str, Name)] = &[
+    ("iPhone", Brand("iPhone")),
+    ("iPad", Brand("iPad")),
+    ("AppleTV", Brand("Apple TV")),
+    ("Apple TV", Brand("Apple TV")),
+    ("PlayStation", Brand("PlayStation")),
+    ("Xbox", Brand("Xbox")),
+    ("Nintendo", Brand("Nintendo")),
+    ("SMART-TV", Tv),
+    ("SmartTV", Tv),
+    ("Smart TV", Tv),
+    ("Web0S", Tv),
+    ("GoogleTV", Tv),
+    ("Android TV", Tv),
+    ("BRAVIA", Tv),
+    ("AFT", Tv),
+    ("Tizen", Tv),
+    ("Windows", Brand("Windows")),
+    ("Android", Brand("Android")),
+    ("CrOS", Brand("ChromeOS")),
+    ("Macintosh", Brand("macOS")),
+    ("Mac OS X", Brand("macOS")),
+    ("Darwin", Brand("macOS")),
+    ("FreeBSD", Brand("FreeBSD")),
+    ("OpenBSD", Brand("OpenBSD")),
+    ("Linux", Brand("Linux")),
+    ("X11", Brand("Linux")),
 ];
 
 /// “Firefox on Linux”; “Unknown browser on Linux”; “Unknown device” for what says nothing known.
-pub fn device_name(user_agent: Option<&str>) -> String {
+pub fn device_name(user_agent: Option<&str>) -> Message {
     let text = user_agent.unwrap_or_default();
-    let known = |list: &[(&str, &'static str)]| {
+    let known = |list: &[(&str, Name)]| {
         let found = list.iter().find(|(mark, _)| text.contains(mark));
-        found.map(|(_, name)| *name)
+        found.map(|(_, name)| name.message())
     };
     match (known(PROGRAMS), known(SYSTEMS)) {
-        (Some(program), Some(system)) => capitalised(&format!("{program} on {system}")),
-        (Some(program), None) => capitalised(program),
-        (None, Some(system)) => format!("Unknown browser on {system}"),
-        (None, None) => "Unknown device".to_owned(),
+        (Some(program), Some(system)) => Message::new("browser-on")
+            .with("program", program)
+            .with("system", system),
+        (Some(program), None) => program,
+        (None, Some(system)) => Message::new("browser-unknown-on").with("system", system),
+        (None, None) => Message::new("browser-unknown"),
     }
 }
 
-/// `curl` keeps its own spelling.
-fn capitalised(text: &str) -> String {
-    match text.strip_prefix('a') {
-        Some(rest) if rest.starts_with([' ', 'n']) => format!("A{rest}"),
-        _ => text.to_owned(),
+impl Name {
+    fn message(self) -> Message {
+        match self {
+            Brand(name) => Message::verbatim(name),
+            Program(language) => Message::new("browser-program").with("language", language),
+            App(system) => Message::new("browser-app").with("system", system),
+            Tv => Message::new("browser-tv"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::device_name;
+    use super::super::text::Language;
+
+    fn device_name(user_agent: Option<&str>) -> String {
+        Language::english().text(super::device_name(user_agent))
+    }
 
     const CASES: &[(&str, &str)] = &[
         (
