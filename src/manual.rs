@@ -86,6 +86,20 @@
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.
 //!
+//! # Signing out
+//!
+//! A client may send a browser to `/logout`. What ends a sign-in without a question is an ID token of the very person who is signed
+//! in, in a navigation that they see; everything else is asked, so no link, picture or form of another site signs anybody out
+//! ([`crate::logout::request::decide`]). Where the browser goes afterwards is compared with what the client registered, as text.
+//!
+//! Clients with a `backchannel_logout_uri` are told whenever a sign-in ends by somebody's act: by its owner, an operator, a new
+//! password, another person's sign-in in the same browser. That a sign-in ran out is none. Two triggers see to it, in the commit
+//! that lets a client in and in the one that ends the sign-in, so no path of today or tomorrow can forget them; the queue is a
+//! table. A job tells the clients one by one ([`crate::jobs::backchannel_logout`]): a notice is claimed for longer than a try can
+//! take, and so the claim is also the plan for the next try; a node that dies in between costs a delay and nothing else. Each try
+//! signs a token of its own, since one lives for two minutes. Clients that register a channel later are told of sign-ins that they
+//! are let into from then on.
+//!
 //! # Throttling
 //!
 //! Guessing is limited by counters in the database that all nodes share ([`crate::limits`]). An attempt takes one of every limit

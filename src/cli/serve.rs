@@ -68,11 +68,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     let rotating = tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
+    let telling = tokio::spawn(jobs::backchannel_logout::run(app.clone(), stop.clone()));
     // Ends after the requests that may still leave events.
     let served = CancellationToken::new();
     let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     let grace = app.config().server.shutdown_grace.as_duration();
     let outcome = listen::serve(listener, tls, router(&app), stop, grace).await;
+    telling.await?;
     served.cancel();
     trail.await?;
     outcome?;

@@ -58,6 +58,11 @@ pub enum Command {
         #[command(flatten)]
         claims: Box<ClaimsArgs>,
     },
+    /// Sign a user out everywhere: ends all sessions, and what was granted in them for no longer. Offline access stays
+    SignOut {
+        /// Whom
+        username: String,
+    },
     /// Disable a user: signed out everywhere, and no sign-in any more
     Disable {
         /// Whom
@@ -86,6 +91,7 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
         Command::Show { username } => show(cx, &username).await,
         Command::SetPassword { username, password } => set_password(cx, &username, &password).await,
         Command::SetClaims { username, claims } => set_claims(cx, &username, *claims).await,
+        Command::SignOut { username } => sign_out(cx, &username).await,
         Command::Disable { username } => disable(cx, &username).await,
         Command::Enable { username } => enable(cx, &username).await,
     }
@@ -212,6 +218,20 @@ async fn set_claims(cx: &Cx, username: &str, claims: ClaimsArgs) -> anyhow::Resu
         .await?;
     let user = find(cx, username).await?;
     print_user(cx, &user, "Changed the claims.", None)
+}
+
+async fn sign_out(cx: &Cx, username: &str) -> anyhow::Result<()> {
+    let user = find(cx, username).await?;
+    let trail = cx.trail().await?;
+    let ended = cx.store.end_other_sessions(user.id, None, cx.now()).await?;
+    let event = trail.event(AuditKind::SessionEnded).subject(user.id);
+    trail.record(event.detail("sessions", ended)).await?;
+    let text = match ended {
+        0 => "The user was not signed in anywhere.".to_owned(),
+        1 => "The user is signed out: one session has ended.".to_owned(),
+        many => format!("The user is signed out everywhere: {many} sessions have ended."),
+    };
+    print_change(cx, &user, &text, None)
 }
 
 async fn disable(cx: &Cx, username: &str) -> anyhow::Result<()> {

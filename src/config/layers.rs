@@ -365,6 +365,7 @@ const SECTIONS: &[&str] = &[
     "requests",
     "outbound",
     "client_keys",
+    "logout",
     "log",
     "metrics",
     "tracing",

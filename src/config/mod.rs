@@ -19,6 +19,7 @@ mod keys;
 mod layers;
 mod limits;
 mod log;
+mod logout;
 mod metrics;
 mod network;
 mod optional;
@@ -52,6 +53,7 @@ pub use self::{
     keys::KeysConfig,
     limits::LimitsConfig,
     log::{LogConfig, LogFormat},
+    logout::LogoutConfig,
     network::{InvalidNetwork, Network},
     optional::Optional,
     outbound::OutboundConfig,
@@ -103,6 +105,8 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// The public keys that clients publish.
     pub client_keys: ClientKeysConfig,
+    /// Telling clients that somebody signed out.
+    pub logout: LogoutConfig,
     /// Logging.
     pub log: LogConfig,
     /// Metrics.
@@ -169,6 +173,7 @@ impl Config {
         self.registration.check(&mut report);
         self.outbound.check(&mut report);
         self.client_keys.check(&mut report);
+        self.logout.check(&mut report);
         self.tracing.check(&mut report);
         self.sweep.check(&mut report);
         self.audit.check(&mut report);
@@ -191,6 +196,7 @@ impl Config {
             requests,
             outbound,
             client_keys,
+            logout,
             log,
             metrics,
             tracing,
@@ -212,6 +218,7 @@ impl Config {
             requests,
             outbound,
             client_keys,
+            logout,
             log,
             metrics,
             tracing,
@@ -239,6 +246,7 @@ struct Settings {
     requests: RequestsConfig,
     outbound: OutboundConfig,
     client_keys: ClientKeysConfig,
+    logout: LogoutConfig,
     log: LogConfig,
     metrics: MetricsConfig,
     tracing: TracingConfig,

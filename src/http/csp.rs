@@ -4,6 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use url::{Host, Url};
+
 use crate::crypto::digest::sha256;
 use crate::protocol::redirect_uri::RedirectUri;
 
@@ -39,6 +41,28 @@ pub fn form_post(redirect_uri: &RedirectUri, script: &str) -> String {
         "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; img-src 'self'; form-action {source}; \
          base-uri 'none'; frame-ancestors 'none'"
     )
+}
+
+/// For the page that loads addresses of clients in frames (OpenID Connect Front-Channel Logout §2): these origins, one known
+/// script, and no form.
+pub fn frames(addresses: &[Url], script: &str) -> String {
+    let hash = STANDARD.encode(sha256(script.as_bytes()));
+    let mut sources: Vec<_> = addresses.iter().map(source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    format!(
+        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'self'; img-src 'self'; frame-src {}; form-action 'none'; \
+         base-uri 'none'; frame-ancestors 'none'",
+        sources.join(" ")
+    )
+}
+
+/// A policy cannot name an IPv6 address (CSP3 §2.3.1): its scheme has to do.
+fn source(address: &Url) -> String {
+    match address.host() {
+        Some(Host::Ipv6(_)) | None => format!("{}:", address.scheme()),
+        Some(_) => address.origin().ascii_serialization(),
+    }
 }
 
 fn with_form_action(sources: &str) -> String {

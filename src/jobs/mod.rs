@@ -1,6 +1,7 @@
 //! Work that no request asks for.
 
 pub mod audit;
+pub mod backchannel_logout;
 pub mod keys;
 pub mod last_seen;
 pub mod metrics;

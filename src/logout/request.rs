@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::Client;
+use crate::model::user::User;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::protocol::params::Params;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::time::Timestamp;
+use crate::tokens::subject;
 use crate::tokens::verify::{self, HintedSession};
 
 /// The parameters that the question repeats in its form, so that the answer to it is decided on the same grounds. `logout_hint`
@@ -57,8 +59,8 @@ pub struct Facts<'a> {
     pub request: &'a LogoutRequest,
     /// How.
     pub asked: Asked,
-    /// Who is signed in, if that counts.
-    pub session: Option<&'a BrowserSession>,
+    /// The sign-in, if one counts, and whose it is.
+    pub signed_in: Option<(&'a BrowserSession, &'a User)>,
 }
 
 /// What to do.
@@ -144,10 +146,10 @@ pub fn decide(facts: &Facts<'_>) -> Result<Step, Reason> {
     check_state(facts.request)?;
     let back = check_return(facts.request)?;
     let proven = facts.request.hint.is_some();
-    Ok(match (facts.session, back) {
+    Ok(match (facts.signed_in, back) {
         (None, Some(back)) if proven => Step::Leave(back),
         (None, back) => Step::Over(back),
-        (Some(session), back) if may_end(facts, session) => Step::SignOut(back),
+        (Some(signed_in), back) if may_end(facts, signed_in) => Step::SignOut(back),
         (Some(_), back) => Step::Ask(back),
     })
 }
@@ -175,15 +177,17 @@ fn check_return(request: &LogoutRequest) -> Result<Option<Return>, Reason> {
 }
 
 /// The person said so; or a client did that holds an ID token of this very person, and the browser shows what comes of it.
-fn may_end(facts: &Facts<'_>, session: &BrowserSession) -> bool {
+fn may_end(facts: &Facts<'_>, signed_in: (&BrowserSession, &User)) -> bool {
     match facts.asked {
         Asked::Confirmed => true,
         Asked::Unseen => false,
-        Asked::Openly => facts.request.hint.as_ref().is_some_and(|hint| is_about(hint, session)),
+        Asked::Openly => is_about(facts.request, signed_in),
     }
 }
 
 /// The hint is of this sign-in, or of another sign-in of the same person: a client may hold one from before (§2).
-fn is_about(hint: &HintedSession, session: &BrowserSession) -> bool {
-    hint.sid == Some(session.id) || hint.subject == session.user_id.to_string()
+fn is_about(request: &LogoutRequest, (session, user): (&BrowserSession, &User)) -> bool {
+    let Some(hint) = &request.hint else { return false };
+    let of_them = |client: &Arc<Client>| hint.subject == subject::of(client, user);
+    hint.sid == Some(session.id) || request.client.as_ref().is_some_and(of_them)
 }

@@ -32,6 +32,10 @@ wire_enum! {
         SignOut = "sign_out",
         /// A sign-in was ended from elsewhere: by its owner, an operator, or a new password.
         SessionEnded = "session_ended",
+        /// A client was told at its `backchannel_logout_uri` that a sign-in has ended.
+        LogoutDelivered = "logout_delivered",
+        /// A client could not be told that a sign-in has ended; it is not tried any more.
+        LogoutUndelivered = "logout_undelivered",
         /// A person allowed a client something.
         ConsentGiven = "consent_given",
         /// A person refused a client.

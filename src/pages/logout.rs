@@ -5,22 +5,27 @@ use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
+use url::Url;
 
 use super::about;
 use super::cx::{PageCx, html};
 use super::error::PageError;
 use super::flow::account_view;
-use super::view::{App as AppView, Back, SignOut, SignedOut};
+use super::view::{App as AppView, Back, SIGNED_OUT_FRAMES_SCRIPT, SignOut, SignedOut, SignedOutFrames};
 use crate::accounts::{sessions, trail};
 use crate::http::extract::form;
 use crate::http::session::Form;
 use crate::http::{csp, paths, respond};
 use crate::limits::requests::permit_address;
+use crate::logout::frontchannel;
 use crate::logout::request::{Asked, Facts, PARAMETERS, Return, Step, decide, read};
 use crate::model::user::User;
 use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
+
+/// For how many seconds the frames of clients are waited for before the browser goes on.
+const PATIENCE: u32 = 5;
 
 /// A request in the query.
 pub async fn get(
@@ -45,11 +50,10 @@ pub async fn post(
     body: Body,
 ) -> Result<Response, Response> {
     let limit = cx.app.config().server.max_body;
-    let in_body = form::read(&headers, body, limit)
-        .await
-        .map_err(|reason| cx.error(reason))?;
-    let in_query = in_query(query).map_err(|reason| cx.error(reason))?;
-    let params = in_query.join(in_body);
+    let params = match (in_query(query), form::read(&headers, body, limit).await) {
+        (Ok(in_query), Ok(in_body)) => in_query.join(in_body),
+        (Err(reason), _) | (_, Err(reason)) => return Err(cx.error(reason)),
+    };
     if params.mentions("csrf") {
         return confirmed(cx, &params).await;
     }
@@ -94,16 +98,22 @@ async fn answer(mut cx: PageCx, params: &Params, asked: Asked) -> Result<Respons
     let facts = Facts {
         request: &request,
         asked,
-        session: signed_in.as_ref().map(|signed_in| &signed_in.session),
+        signed_in: signed_in
+            .as_ref()
+            .map(|signed_in| (&signed_in.session, &signed_in.user)),
     };
     let step = decide(&facts).map_err(|reason| cx.error(reason))?;
     let mut response = match (step, signed_in) {
         (Step::Ask(back), Some(signed_in)) => ask(&cx, params, back, &signed_in.user),
         (Step::SignOut(back), signed_in) => {
-            end(&mut cx, signed_in).await?;
-            leave_or_say(&cx, back)
+            let told = end(&mut cx, signed_in).await?;
+            match back {
+                back if !told.is_empty() => tell(&cx, &told, back),
+                Some(back) => respond::see_other(&back.location()),
+                None => signed_out(&cx, None),
+            }
         }
-        (Step::Leave(back), _) => leave_or_say(&cx, Some(back)),
+        (Step::Leave(back), _) => respond::see_other(&back.location()),
         (Step::Over(back) | Step::Ask(back), _) => signed_out(&cx, back),
     };
     if let Some(client) = &request.client {
@@ -139,30 +149,42 @@ fn app_view(cx: &PageCx, back: &Return) -> AppView {
     }
 }
 
-async fn end(cx: &mut PageCx, signed_in: Option<SignedIn>) -> Result<(), Response> {
-    let Some(signed_in) = signed_in else { return Ok(()) };
-    sessions::sign_out(&cx.app, signed_in.session.id, cx.now)
+/// Ends the sign-in. Returns the addresses of clients that the browser is to load.
+async fn end(cx: &mut PageCx, signed_in: Option<SignedIn>) -> Result<Vec<Url>, Response> {
+    let Some(signed_in) = signed_in else {
+        return Ok(Vec::new());
+    };
+    let session = signed_in.session.id;
+    sessions::sign_out(&cx.app, session, cx.now)
         .await
         .map_err(|error| cx.error(error))?;
     trail::signed_out(&cx.app, signed_in.user.id, (&cx.caller, cx.now));
     let forgotten = cx.browser.forget().await;
-    forgotten.map_err(|error| cx.error(error))
+    forgotten.map_err(|error| cx.error(error))?;
+    Ok(frontchannel::addresses(&cx.app, session).await)
 }
 
-fn leave_or_say(cx: &PageCx, back: Option<Return>) -> Response {
-    match back {
-        Some(back) => respond::see_other(&back.location()),
-        None => signed_out(cx, None),
-    }
+fn tell(cx: &PageCx, addresses: &[Url], back: Option<Return>) -> Response {
+    let page = SignedOutFrames {
+        frame: cx.frame(),
+        addresses: addresses.iter().map(|address| address.as_str().to_owned()).collect(),
+        back: back.map(|back| link(cx, &back)),
+        patience: PATIENCE,
+    };
+    html(StatusCode::OK, &page, &csp::frames(addresses, SIGNED_OUT_FRAMES_SCRIPT))
 }
 
 fn signed_out(cx: &PageCx, back: Option<Return>) -> Response {
     let page = SignedOut {
         frame: cx.frame(),
-        back: back.map(|back| Back {
-            name: about::name(&back.client().metadata, cx.language()),
-            href: back.location(),
-        }),
+        back: back.map(|back| link(cx, &back)),
     };
     cx.page(StatusCode::OK, &page)
+}
+
+fn link(cx: &PageCx, back: &Return) -> Back {
+    Back {
+        name: about::name(&back.client().metadata, cx.language()),
+        href: back.location(),
+    }
 }

@@ -21,6 +21,9 @@ pub use device::{DeviceConfirm, DeviceEntry, DeviceEntryError, DeviceOrigin};
 /// The exact text between the script tags of [`FormPost`]: what its `Content-Security-Policy` hash is computed from.
 pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_post.js");
 
+/// The same of [`SignedOutFrames`].
+pub const SIGNED_OUT_FRAMES_SCRIPT: &str = include_str!("../../templates/partials/signed_out_frames.js");
+
 /// What `layout.html` needs on every page. The title is a block of each page's own template.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -86,7 +89,7 @@ macro_rules! pages {
 }
 
 pages! {
-    Login, Consent, SelectAccount, ErrorPage, Home, SignOut, SignedOut, Finished, FormPost, DeviceEntry, DeviceConfirm,
+    Login, Consent, SelectAccount, ErrorPage, Home, SignOut, SignedOut, SignedOutFrames, Finished, FormPost, DeviceEntry, DeviceConfirm,
     AccountOverview, AccountProfile, AccountPassword, AccountSessions, AccountApps, AccountApp,
 }
 
@@ -376,6 +379,21 @@ pub struct SignedOut {
     pub back: Option<Back>,
 }
 
+/// After signing out, while the apps that were used are told in frames that nobody sees; then on to the app that asked, by itself
+/// when all are loaded, or when that takes too long. Its one script is known to its policy by its hash.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/signed_out_frames.html")]
+pub struct SignedOutFrames {
+    /// See [`Frame`].
+    pub frame: Frame,
+    /// What the frames load: registered addresses.
+    pub addresses: Vec<String>,
+    /// The app to return to, if there is one.
+    pub back: Option<Back>,
+    /// For how many seconds the frames are waited for.
+    pub patience: u32,
+}
+
 /// Nothing is wrong and nothing is left to do here.
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/finished.html")]
@@ -420,19 +438,24 @@ mod tests {
             assert!(!html.contains(" style="), "{name}: the policy forbids inline styles");
             assert_eq!(
                 html.contains("<script"),
-                name.starts_with("form_post "),
+                name.starts_with("form_post ") || name.starts_with("signed_out_frames "),
                 "{name}: scripts"
             );
         }
     }
 
     #[test]
-    fn the_form_post_script_is_on_the_page_byte_for_byte() {
-        let tag = format!("<script>{FORM_POST_SCRIPT}</script>");
+    fn scripts_are_on_their_pages_byte_for_byte() {
         let pages = render_all_samples();
-        for Rendered { html, .. } in pages.iter().filter(|page| page.name == "form_post") {
-            assert_eq!(html.matches(&tag).count(), 1);
-            assert_eq!(html.matches("<script").count(), 1);
+        for (name, script) in [
+            ("form_post", FORM_POST_SCRIPT),
+            ("signed_out_frames", SIGNED_OUT_FRAMES_SCRIPT),
+        ] {
+            let tag = format!("<script>{script}</script>");
+            for Rendered { html, .. } in pages.iter().filter(|page| page.name == name) {
+                assert_eq!(html.matches(&tag).count(), 1);
+                assert_eq!(html.matches("<script").count(), 1);
+            }
         }
     }
 

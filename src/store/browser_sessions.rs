@@ -158,7 +158,7 @@ impl Store {
 
     /// Ends a sign-in and every grant in it that was not given for offline use.
     pub async fn end_session(&self, id: BrowserSessionId, now: Timestamp) -> Result<()> {
-        in_transaction!(self, |tx| {
+        let ended = in_transaction!(self, |tx| {
             sqlx::query(tx.text(&END_SESSION))
                 .bind(id.0)
                 .bind(now.0)
@@ -171,7 +171,9 @@ impl Store {
                 .bind(why)
                 .execute(&mut *tx)
                 .await?;
-        })
+        });
+        self.ended.notify_one();
+        ended
     }
 
     /// The sign-ins of a person that have neither ended nor expired, the last used first. Those that were idle for too long
@@ -193,7 +195,7 @@ impl Store {
 
     /// As [`Store::end_session`], if the sign-in is `user`'s. `false`: it is not, or has ended before.
     pub async fn end_session_of(&self, user: UserId, id: BrowserSessionId, now: Timestamp) -> Result<bool> {
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             let ended = sqlx::query(tx.text(&END_OWN_SESSION))
                 .bind(id.0)
                 .bind(user.0)
@@ -210,7 +212,9 @@ impl Store {
                     .await?;
             }
             ended == 1
-        })
+        });
+        self.ended.notify_one();
+        outcome
     }
 
     /// Ends every sign-in of a person but `keep`, and in them every grant that was not given for offline use. Returns how
@@ -221,7 +225,7 @@ impl Store {
         keep: Option<BrowserSessionId>,
         now: Timestamp,
     ) -> Result<u64> {
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             let ended = sqlx::query(tx.text(&END_OTHER_SESSIONS))
                 .bind(user.0)
                 .bind(now.0)
@@ -236,6 +240,8 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             ended
-        })
+        });
+        self.ended.notify_one();
+        outcome
     }
 }

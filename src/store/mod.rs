@@ -20,6 +20,7 @@ mod grants;
 mod inspection;
 mod interactions;
 mod introspection;
+mod logouts;
 mod migrate;
 mod patience;
 mod pools;
@@ -39,6 +40,7 @@ mod web_sessions;
 use std::sync::Arc;
 
 use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
+use tokio::sync::Notify;
 
 pub use access_tokens::TokenStanding;
 pub use apis::ApiWrite;
@@ -53,6 +55,7 @@ pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, New
 pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
+pub use logouts::LogoutNotice;
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
@@ -74,6 +77,8 @@ pub struct Store {
     cache: Arc<catalog::Cache>,
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
+    /// That this process has ended a sign-in.
+    ended: Arc<Notify>,
 }
 
 /// The closed set of backends.
@@ -121,6 +126,7 @@ impl Store {
             cache: Arc::default(),
             pace: Arc::default(),
             client_use: Arc::default(),
+            ended: Arc::default(),
         })
     }
 
@@ -183,6 +189,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
+        logouts::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
         recovery::STATEMENTS,

@@ -1,6 +1,6 @@
 //! Users.
 
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
 
 use super::browser_sessions::END_OTHER_SESSIONS;
 use super::rows::{UserRow, user_columns};
@@ -125,7 +125,7 @@ impl Store {
 
     /// Sets a new password, and ends every session and grant of the user: whoever knew the old one is out.
     pub async fn set_password(&self, id: UserId, hash: &PasswordHash, now: Timestamp) -> Result<UserWrite> {
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             let set = sqlx::query(tx.text(&SET_PASSWORD))
                 .bind(id.0)
                 .bind(hash.0.as_str())
@@ -137,7 +137,9 @@ impl Store {
             } else {
                 UserWrite::NotFound
             }
-        })
+        });
+        self.ended.notify_one();
+        outcome
     }
 
     /// Replaces the password behind `verified`, and ends every grant of the user and every session but `keep`, the one that
@@ -149,7 +151,7 @@ impl Store {
         keep: Option<BrowserSessionId>,
         now: Timestamp,
     ) -> Result<PasswordChange> {
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             let changed = sqlx::query(tx.text(&CHANGE_PASSWORD))
                 .bind(id.0)
                 .bind(verified.0.as_str())
@@ -171,7 +173,9 @@ impl Store {
             } else {
                 PasswordChange::Outrun
             }
-        })
+        });
+        self.ended.notify_one();
+        outcome
     }
 
     /// Replaces a hash by one of the same password with today's parameters. `false`: it is another by now.
@@ -193,7 +197,7 @@ impl Store {
         if self.user(id).await?.is_none() {
             return Ok(UserWrite::NotFound);
         }
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             sqlx::query(tx.text(&DISABLE_USER))
                 .bind(id.0)
                 .bind(now.0)
@@ -201,19 +205,28 @@ impl Store {
                 .await?;
             end_everything!(tx, id, None, now);
             UserWrite::Done
-        })
+        });
+        self.ended.notify_one();
+        outcome
     }
 
     /// Deletes an account with its sessions, consents and grants. Its tokens name a grant that is no more, and its id is never
-    /// given again.
-    pub async fn delete_user(&self, id: UserId) -> Result<UserWrite> {
-        let rows = on!(self.writer(), |db| {
-            sqlx::query(db.text(&DELETE_USER))
+    /// given again. The sessions end before they go, so that clients are told.
+    pub async fn delete_user(&self, id: UserId, now: Timestamp) -> Result<UserWrite> {
+        let rows = in_transaction!(self, |tx| {
+            sqlx::query(tx.text(&END_OTHER_SESSIONS))
                 .bind(id.0)
-                .execute(db)
+                .bind(now.0)
+                .bind(None::<Uuid>)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(tx.text(&DELETE_USER))
+                .bind(id.0)
+                .execute(&mut *tx)
                 .await?
                 .rows_affected()
         })?;
+        self.ended.notify_one();
         Ok(if rows == 1 {
             UserWrite::Done
         } else {

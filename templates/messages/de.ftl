@@ -88,6 +88,7 @@ sign-out-unasked = Sie wollten das nicht? Schließen Sie diese Seite, dann bleib
 signed-out-title = Abgemeldet
 signed-out = Sie sind abgemeldet
 signed-out-lead = In einer App, die Sie benutzt haben, sind Sie vielleicht noch angemeldet. Melden Sie sich an einem gemeinsam genutzten Computer auch dort ab und schließen Sie dann den Browser.
+signed-out-told = Die Apps, die Sie benutzt haben, werden benachrichtigt. Schließen Sie an einem gemeinsam genutzten Computer danach den Browser.
 back-to = Zurück zu { $app }
 
 ## What an app asks

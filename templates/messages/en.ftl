@@ -89,6 +89,7 @@ sign-out-unasked = Did not ask for this? Close this page and you stay signed in.
 signed-out-title = Signed out
 signed-out = You are signed out
 signed-out-lead = An app that you used may keep its own session. On a shared computer, sign out there too, then close the browser.
+signed-out-told = The apps that you used are being told. On a shared computer, close the browser afterwards.
 back-to = Back to { $app }
 
 ## What an app asks

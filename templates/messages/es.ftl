@@ -88,6 +88,7 @@ sign-out-unasked = ¿No lo ha pedido usted? Cierre esta página y su sesión seg
 signed-out-title = Sesión cerrada
 signed-out = Ha cerrado la sesión
 signed-out-lead = Una aplicación que haya usado puede mantener su propia sesión. En un ordenador compartido, cierre la sesión también en ella y después cierre el navegador.
+signed-out-told = Se está avisando a las aplicaciones que ha usado. En un ordenador compartido, cierre después el navegador.
 back-to = Volver a { $app }
 
 ## What an app asks

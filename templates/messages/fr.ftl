@@ -88,6 +88,7 @@ sign-out-unasked = Vous n’avez rien demandé ? Fermez cette page et vous reste
 signed-out-title = Déconnecté
 signed-out = Vous êtes déconnecté
 signed-out-lead = Une application que vous avez utilisée peut garder sa propre session. Sur un ordinateur partagé, déconnectez-vous aussi de l’application, puis fermez le navigateur.
+signed-out-told = Les applications que vous avez utilisées en sont informées. Sur un ordinateur partagé, fermez ensuite le navigateur.
 back-to = Retour à { $app }
 
 ## What an app asks

@@ -80,6 +80,7 @@ sign-out-unasked = 心当たりがない場合は、このページを閉じて�
 signed-out-title = サインアウト完了
 signed-out = サインアウトしました
 signed-out-lead = 利用したアプリには、まだサインインしたままの場合があります。共用のコンピューターでは、アプリからもサインアウトし、ブラウザーを閉じてください。
+signed-out-told = 利用したアプリに通知しています。共用のコンピューターでは、このあとブラウザーを閉じてください。
 back-to = { $app } に戻る
 
 ## What an app asks

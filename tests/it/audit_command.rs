@@ -52,6 +52,7 @@ both_stores! {
             (&["user", "create", "carol", "--admin", "--json"], &[("user_created", r#"{"admin":true}"#)]),
             (&["user", "set-claims", "carol", "--email", "carol@example.com"], &[("user_changed", r#"{"claims":["email","email_verified"]}"#)]),
             (&["user", "set-password", "carol", "--json"], &[("password_changed", "{}")]),
+            (&["user", "sign-out", "carol"], &[("session_ended", r#"{"sessions":0}"#)]),
             (&["user", "disable", "carol"], &[("user_changed", r#"{"enabled":false}"#)]),
             (&["user", "enable", "carol"], &[("user_changed", r#"{"enabled":true}"#)]),
             (&["client", "create", "--id", "shop", "--name", "Shop", "--redirect-uri", "https://shop.example/cb", "--json"], &[("client_created", "{}")]),
@@ -78,7 +79,8 @@ both_stores! {
         let account = account();
         for entry in &trail {
             assert_eq!((entry.actor_kind.as_str(), entry.actor_id.as_deref()), ("operator", Some(account.as_str())));
-            assert_eq!(entry.subject.is_some(), entry.kind.starts_with("user_") || entry.kind == "password_changed");
+            let about_a_person = entry.kind.starts_with("user_") || ["password_changed", "session_ended"].contains(&entry.kind.as_str());
+            assert_eq!(entry.subject.is_some(), about_a_person);
             assert_eq!(entry.client_id.is_some(), entry.kind.starts_with("client_"));
         }
         let secrets: Vec<_> = documents(&said.lines().filter(|line| line.starts_with('{')).collect::<Vec<_>>().join("\n"))

@@ -6,13 +6,11 @@ use portcullis::config::RegistrationMode;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::jobs;
 use portcullis::model::api::AccessTokenFormat;
-use portcullis::model::client::{ClientSecret, SecretVerifier};
+use portcullis::model::client::{ClientSecret, LogoutChannel, SecretVerifier};
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{ClientWrite, SecretRotation, table_columns};
 
-use crate::support::{
-    AuthRequest, Browser, ClientSpec, PASSWORD, TestClient, TestServer, Tokens, api, both_stores, seconds,
-};
+use crate::support::{AuthRequest, Browser, ClientSpec, TestClient, TestServer, Tokens, api, both_stores, seconds};
 
 const DAY: u32 = 86_400;
 /// Longer than anything lives under the settings of the test.
@@ -33,8 +31,10 @@ const TABLES: &[(&str, Growth)] = &[
     ("grants", Growth::Swept),
     ("initial_access_token", Growth::Swept),
     ("interaction", Growth::Swept),
+    ("logout_notice", Growth::Swept),
     ("refresh_token", Growth::Swept),
     ("revoked_jwt", Growth::Swept),
+    ("session_client", Growth::Swept),
     ("signing_key", Growth::Swept),
     ("throttle", Growth::Swept),
     ("web_session", Growth::Swept),
@@ -87,7 +87,15 @@ impl World {
             .await;
         server.alice().await;
         Self {
-            shop: server.add_client(ClientSpec::web("shop")).await,
+            shop: server
+                .add_client(ClientSpec::web("shop").metadata(|client| {
+                    // Nobody is there: it is tried until it is given up.
+                    client.logout.backchannel = Some(LogoutChannel {
+                        uri: "https://127.0.0.1:1/signed-out".to_owned(),
+                        session_required: true,
+                    });
+                }))
+                .await,
             batch: server
                 .add_client(ClientSpec::service("batch").metadata(|client| {
                     client.scope = crate::support::scope("jobs:run");
@@ -103,6 +111,8 @@ impl World {
         self.load().await;
         for _ in 0..2 {
             self.server.advance(i64::from(DAY) / 2);
+            jobs::backchannel_logout::once(&self.server.app).await.unwrap();
+            jobs::audit::flush(&self.server.app).await.unwrap();
             jobs::sweep::once(&self.server.app).await.unwrap();
         }
     }
@@ -126,8 +136,7 @@ impl World {
         abandoned.authorize(&AuthRequest::new(&shop, "openid")).await.page();
         Browser::new(server).open("/login").await.page();
         let mut leaving = Browser::new(server);
-        leaving.open("/login").await.page();
-        leaving.sign_in("alice", PASSWORD).await.page();
+        leaving.grant(&AuthRequest::new(&shop, "openid"), "alice").await.code();
         leaving.open("/logout").await.page();
         leaving.submit(&[]).await.page();
         // A device that nobody allows, though somebody enters its code.
@@ -147,6 +156,7 @@ impl World {
         let registration = crate::registration::post(server, &crate::registration::web());
         registration.bearer(token.expose()).await.expect(201);
         self.rotate_secret().await;
+        jobs::backchannel_logout::once(&self.server.app).await.unwrap();
         jobs::audit::flush(&self.server.app).await.unwrap();
     }
 
@@ -219,7 +229,10 @@ both_stores! {
         assert!(later_pages <= pages + pages / 20 + 2, "the file has {later_pages} pages, and had {pages}");
 
         // And it all goes when the load ends: what is left are the keys, and the newest secret of each client.
-        world.server.advance(3 * i64::from(DAY));
+        world.server.advance(i64::from(DAY));
+        jobs::backchannel_logout::once(&world.server.app).await.unwrap();
+        jobs::audit::flush(&world.server.app).await.unwrap();
+        world.server.advance(2 * i64::from(DAY));
         jobs::sweep::once(&world.server.app).await.unwrap();
         let left = world.rows().await;
         for (table, _) in TABLES.iter().filter(|(_, growth)| matches!(growth, Growth::Swept)) {

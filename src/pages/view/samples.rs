@@ -4,8 +4,7 @@ mod account;
 mod device;
 
 use super::{
-    Account, AccountChoice, App, AppAbout, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost,
-    Frame, Home, LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
+    Account, AccountChoice, App, AppAbout, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home, LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut, SignedOutFrames,
 };
 use crate::pages::text::Language;
 
@@ -35,6 +34,7 @@ pub fn render_all_samples() -> Vec<Rendered> {
     render("home", &Home::samples(), &mut pages);
     render("sign_out", &SignOut::samples(), &mut pages);
     render("signed_out", &SignedOut::samples(), &mut pages);
+    render("signed_out_frames", &SignedOutFrames::samples(), &mut pages);
     render("finished", &Finished::samples(), &mut pages);
     render("form_post", &FormPost::samples(), &mut pages);
     account::render_samples(&mut pages);
@@ -375,6 +375,27 @@ impl SignedOut {
                 frame: hostile_frame(MARKUP),
                 back: None,
             },
+        ]
+    }
+}
+
+impl SignedOutFrames {
+    /// With and without an app to return to.
+    pub fn samples() -> Vec<Self> {
+        let sample = |back| Self {
+            frame: frame(),
+            addresses: vec!["https://photos.example.com/out?a=1&sid=2".to_owned()],
+            back,
+            patience: 5,
+        };
+        let back = |name: &str| Back {
+            name: name.to_owned(),
+            href: format!("https://photos.example.com/bye?state={MARKUP}"),
+        };
+        vec![
+            sample(None),
+            sample(Some(back("Photo Garden"))),
+            sample(Some(back(MARKUP))),
         ]
     }
 }

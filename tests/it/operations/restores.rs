@@ -208,6 +208,8 @@ async fn every_table_is_ended_or_stays_on_purpose() {
         "consent",
         "initial_access_token",
         "revoked_jwt",
+        "logout_notice", // clients are told of what ends
+        "session_client",
         "signing_key",
         "throttle",
         "users",

@@ -295,7 +295,7 @@ async fn what_ends_a_token(db: TestDb, format: AccessTokenFormat) {
                 store.enable_user(user).await.unwrap();
             }
             5 => drop(store.set_client_enabled(&shop, false, now).await.unwrap()),
-            _ => drop(store.delete_user(user).await.unwrap()),
+            _ => drop(store.delete_user(user, now).await.unwrap()),
         }
         World::dead(&there, &world.orders, &tokens.access, &format!("{format:?} {end}")).await;
         if end >= 2 {

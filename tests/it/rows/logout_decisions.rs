@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use portcullis::logout::request::{Asked, Facts, LogoutRequest, Step, decide};
 use portcullis::model::browser_session::{BrowserSession, BrowserSessionId};
-use portcullis::model::client::Client;
+use portcullis::model::client::{Client, SubjectPolicy};
 use portcullis::protocol::error::Reason;
 use portcullis::protocol::redirect_uri::RedirectUri;
+use portcullis::tokens::subject;
 use portcullis::tokens::verify::HintedSession;
 use uuid::Uuid;
 
@@ -59,11 +60,11 @@ fn unproven() -> LogoutRequest {
 }
 
 fn step(request: &LogoutRequest, asked: Asked, signed_in: bool) -> Result<Step, Reason> {
-    let session = session();
+    let (session, user) = (session(), models::user());
     decide(&Facts {
         request,
         asked,
-        session: signed_in.then_some(&session),
+        signed_in: signed_in.then_some((&session, &user)),
     })
 }
 
@@ -93,10 +94,19 @@ fn oi_01_oi_02_oi_05_oi_06_who_is_signed_out_and_who_is_asked() {
         sid: Some(BrowserSessionId(Uuid::from_u128(99))),
         ..hint()
     });
-    let pairwise = hinted(HintedSession {
-        subject: "of this client alone".to_owned(),
-        ..hint()
-    });
+    let mut of_a_sector = shop();
+    of_a_sector.metadata.subject = SubjectPolicy::Pairwise {
+        sector: "shop.example".to_owned(),
+        uri: None,
+    };
+    let pairwise = |sid, subject: String| LogoutRequest {
+        hint: Some(HintedSession { sid, subject, ..hint() }),
+        client: Some(Arc::new(of_a_sector.clone())),
+        ..proven()
+    };
+    let of_this_sign_in = pairwise(Some(session().id), "anything".to_owned());
+    let in_the_sector = pairwise(None, subject::of(&of_a_sector, &models::user()));
+    let in_no_sector = pairwise(None, models::user().id.to_string());
     let somebody_else = hinted(HintedSession {
         subject: Uuid::from_u128(98).to_string(),
         sid: Some(BrowserSessionId(Uuid::from_u128(99))),
@@ -119,7 +129,9 @@ fn oi_01_oi_02_oi_05_oi_06_who_is_signed_out_and_who_is_asked() {
         // request, how, signed in, then
         (&proven(), Openly, true, "sign out", there),
         (&earlier, Openly, true, "sign out", there),
-        (&pairwise, Openly, true, "sign out", there),
+        (&of_this_sign_in, Openly, true, "sign out", there),
+        (&in_the_sector, Openly, true, "sign out", there),
+        (&in_no_sector, Openly, true, "ask", there),
         (&nowhere, Openly, true, "sign out", None),
         (&proven(), Unseen, true, "ask", there),
         (&somebody_else, Openly, true, "ask", there),

@@ -165,7 +165,7 @@ both_stores! {
         let good = world.id_token.clone();
         let (signed, _) = good.rsplit_once('.').unwrap();
         let other_server = World::new(TestDb::sqlite().await).await;
-        for (_what, hint) in [
+        for (what, hint) in [
             ("payload", altered(&good, 1, &alice.id.to_string(), &bob.id.to_string())),
             ("issuer", altered(&good, 1, "https://id.example", "https://id.example.evil")),
             ("alg none", format!("{}.", altered(signed, 0, "RS256", "none"))),
@@ -175,7 +175,9 @@ both_stores! {
             ("no token", "x".to_owned()),
         ] {
             let params = [("id_token_hint", hint.as_str()), ("client_id", "shop"), ("post_logout_redirect_uri", BYE)];
-            says_signed_out(world.asks(&params).await);
+            let landed = world.asks(&params).await;
+            assert!(matches!(&landed, Landed::Page(_)), "{what}");
+            says_signed_out(landed);
             world.sign_in("alice").await;
         }
         // The hint of another client than it says to be.

@@ -52,7 +52,7 @@ both_stores! {
         let (store, hash) = (server.store(), PasswordHash("x".to_owned()));
         assert_eq!(store.set_password(nobody.id, &hash, now).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.disable_user(nobody.id, now).await.unwrap(), UserWrite::NotFound);
-        assert_eq!(store.delete_user(nobody.id).await.unwrap(), UserWrite::NotFound);
+        assert_eq!(store.delete_user(nobody.id, now).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.enable_user(nobody.id).await.unwrap(), UserWrite::NotFound);
         assert_eq!(store.set_claims(&nobody, now).await.unwrap(), UserWrite::NotFound);
         assert!(store.user(nobody.id).await.unwrap().is_none());
@@ -93,7 +93,7 @@ both_stores! {
     async fn deleting_a_user_leaves_nothing_of_theirs(db: TestDb) {
         let world = World::new(db).await;
         let (grant, code) = world.issue(true).await;
-        assert_eq!(world.store().delete_user(world.alice.id).await.unwrap(), UserWrite::Done);
+        assert_eq!(world.store().delete_user(world.alice.id, world.now()).await.unwrap(), UserWrite::Done);
         assert!(world.store().user(world.alice.id).await.unwrap().is_none());
         assert!(world.store().token_standing(grant.id, None).await.unwrap().is_none());
         assert!(world.store().load_code(&code, world.now()).await.unwrap().is_none());
