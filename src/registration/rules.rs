@@ -11,6 +11,7 @@ use crate::model::client::{ClientMetadata, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::display_text::label;
 use crate::protocol::grant_type::GrantType as Grant;
+use crate::protocol::redirect_uri::RedirectUri;
 
 /// The longest name of a client, in characters.
 pub const MAX_NAME: usize = 100;
@@ -175,6 +176,11 @@ fn names_this_machine_or_network(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => v6(ip),
         None => true,
     }
+}
+
+/// The host of an address.
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 /// A JWK Set with public keys alone (RFC 7591 §2), each of which can be used.
