@@ -182,6 +182,11 @@ fn names_this_machine_or_network(url: &Url) -> bool {
     }
 }
 
+/// The host of an address.
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
 /// A JWK Set with public keys alone (RFC 7591 §2), each of which can be used.
 pub fn jwks(set: &Value) -> Result<(), Refusal> {
     let read = JwkSet::register(set);
