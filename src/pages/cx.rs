@@ -17,7 +17,9 @@ use crate::http::client_address;
 use crate::http::extract::form;
 use crate::http::session::Browser;
 use crate::http::{assets, csp, paths, respond};
+use crate::logos;
 use crate::model::caller::Caller;
+use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
@@ -76,6 +78,13 @@ impl PageCx {
     /// A path of ours as a link.
     pub fn href(&self, path: &str) -> String {
         href(&self.app, path)
+    }
+
+    /// Where a client's picture is. If it was not fetched yet, a later page will have it.
+    pub fn logo_href(&self, client: &Client) -> Option<String> {
+        logos::wanted(&self.app, client, self.now);
+        let path = || paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
+        client.has_logo.then(|| self.href(&path()))
     }
 
     /// What all pages share.

@@ -18,6 +18,7 @@ use crate::http::{csp, paths, respond};
 use crate::limits::requests::permit_address;
 use crate::logout::request::{Asked, Facts, PARAMETERS, Return, Step, decide, read};
 use crate::model::user::User;
+use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
 
@@ -28,7 +29,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let params = in_query(&cx, query)?;
+    let params = in_query(query).map_err(|reason| cx.error(reason))?;
     let asked = how(&method, &headers);
     answer(cx, &params, asked).await
 }
@@ -47,7 +48,8 @@ pub async fn post(
     let in_body = form::read(&headers, body, limit)
         .await
         .map_err(|reason| cx.error(reason))?;
-    let params = in_query(&cx, query)?.join(in_body);
+    let in_query = in_query(query).map_err(|reason| cx.error(reason))?;
+    let params = in_query.join(in_body);
     if params.mentions("csrf") {
         return confirmed(cx, &params).await;
     }
@@ -57,8 +59,8 @@ pub async fn post(
     answer(cx, &params, how(&method, &headers)).await
 }
 
-fn in_query(cx: &PageCx, query: Option<String>) -> Result<Params, Response> {
-    Params::parse(query.unwrap_or_default().as_bytes()).map_err(|reason| cx.error(reason))
+fn in_query(query: Option<String>) -> Result<Params, Reason> {
+    Params::parse(query.unwrap_or_default().as_bytes())
 }
 
 /// Browsers tell what a request is for; what does not tell is taken for a person.
@@ -130,11 +132,10 @@ fn ask(cx: &PageCx, params: &Params, back: Option<Return>, user: &User) -> Respo
 
 fn app_view(cx: &PageCx, back: &Return) -> AppView {
     let client = back.client();
-    let logo = paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
     AppView {
         name: about::name(&client.metadata, cx.language()),
         host: (!back.uri().proves_no_identity()).then(|| back.uri().display_host()),
-        logo_href: client.has_logo.then(|| cx.href(&logo)),
+        logo_href: cx.logo_href(client),
     }
 }
 

@@ -58,12 +58,19 @@ hint-client-id-missing = Senden Sie client_id mit der Autorisierungsanfrage.
 hint-client-unknown = Kein nutzbarer Client hat diese client_id. Vergleichen Sie sie mit der registrierten.
 hint-redirect-uri-missing = Senden Sie redirect_uri: eine von denen, die für den Client registriert sind.
 hint-redirect-uri-unregistered = redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse (http://127.0.0.1, http://[::1], http://localhost) darf abweichen.
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri muss Zeichen für Zeichen einer registrierten Adresse gleichen. Nur der Port einer Loopback-Adresse darf abweichen.
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse darf abweichen.
 hint-parameter-repeated = Senden Sie jeden Parameter nur einmal.
 hint-parameter-malformed = Senden Sie Parameter als prozentkodiertes UTF-8 ohne NUL.
 hint-request = Vergleichen Sie die Anfrage mit RFC 6749, Abschnitt 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = Diese App hat sich selbst registriert. Der Betreiber dieses Dienstes hat sie nicht geprüft: Fahren Sie nur fort, wenn Sie die Adresse oben kennen.
+app-website = Über die App
+app-policy = Datenschutz
+app-terms = Nutzungsbedingungen
+your-apps = Ihre Apps
+open-app = Öffnen
 ## The front page, and signing out
 
 welcome = Willkommen
@@ -112,7 +119,7 @@ scope-phone = Ihre Telefonnummer sehen
 scope-offline-access = Verbunden bleiben, während Sie nicht da sind, bis Sie es widerrufen
 see-name = Ihren vollständigen Namen sehen
 see-given-name = Ihren Vornamen sehen
-see-middle-name = Ihren zweiten Vornamen sehen
+see-middle-name = Ihren weiteren Vornamen sehen
 see-family-name = Ihren Nachnamen sehen
 see-nickname = Ihren Spitznamen sehen
 see-preferred-username = Den Namen sehen, den Sie in Apps verwenden

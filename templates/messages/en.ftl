@@ -64,6 +64,14 @@ hint-parameter-repeated = Send each parameter once.
 hint-parameter-malformed = Send parameters as percent-encoded UTF-8 without NUL.
 hint-request = Compare the request with RFC 6749 section 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = This app registered itself. Nobody who runs this service has checked it: go on only if you know the address above.
+app-website = About the app
+app-policy = Privacy policy
+app-terms = Terms of use
+your-apps = Your apps
+open-app = Open
 ## The front page, and signing out
 
 welcome = Welcome

@@ -58,12 +58,19 @@ hint-client-id-missing = Envoyez client_id avec la demande d’autorisation.
 hint-client-unknown = Aucun client utilisable n’a ce client_id. Comparez-le avec celui qui a été enregistré.
 hint-redirect-uri-missing = Envoyez redirect_uri : l’une de celles enregistrées pour le client.
 hint-redirect-uri-unregistered = redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage (http://127.0.0.1, http://[::1], http://localhost) peut différer.
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri doit être identique, caractère pour caractère, à une adresse enregistrée. Seul le port d’une adresse de bouclage peut différer.
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage peut différer.
 hint-parameter-repeated = N’envoyez chaque paramètre qu’une fois.
 hint-parameter-malformed = Envoyez les paramètres en UTF-8 encodé en pourcentage, sans NUL.
 hint-request = Comparez la demande avec la RFC 6749, section 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = Cette application s’est enregistrée elle-même. L’opérateur de ce service ne l’a pas vérifiée : continuez seulement si vous connaissez l’adresse ci-dessus.
+app-website = À propos de l’application
+app-policy = Confidentialité
+app-terms = Conditions d’utilisation
+your-apps = Vos applications
+open-app = Ouvrir
 ## The front page, and signing out
 
 welcome = Bienvenue
@@ -125,10 +132,10 @@ see-locale = Voir votre langue
 see-zoneinfo = Voir votre fuseau horaire
 see-updated-at = Voir quand votre profil a été modifié pour la dernière fois
 see-email = Voir votre adresse e-mail
-see-email-verified = Voir si votre adresse e-mail est confirmée
+see-email-verified = Voir si votre adresse e-mail est vérifiée
 see-address = Voir votre adresse postale
 see-phone-number = Voir votre numéro de téléphone
-see-phone-number-verified = Voir si votre numéro de téléphone est confirmé
+see-phone-number-verified = Voir si votre numéro de téléphone est vérifié
 scope-undescribed = Utiliser « { $scope } »
 
 ## Devices without a keyboard

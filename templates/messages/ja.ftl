@@ -50,12 +50,19 @@ hint-client-id-missing = 認可リクエストに client_id を付けて送信�
 hint-client-unknown = この client_id を持つ利用可能なクライアントはありません。登録したものと照らし合わせてください。
 hint-redirect-uri-missing = redirect_uri を送信してください。クライアントに登録済みのもののいずれかです。
 hint-redirect-uri-unregistered = redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレス (http://127.0.0.1、http://[::1]、http://localhost) のポートだけは異なってもかまいません。
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri は、登録済みのものと一字一句同じでなければなりません。異なってよいのはループバックアドレスのポートだけです。
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレスのポートだけは異なってもかまいません。
 hint-parameter-repeated = 各パラメーターは一度だけ送信してください。
 hint-parameter-malformed = パラメーターは、NUL を含まない UTF-8 をパーセントエンコードして送信してください。
 hint-request = RFC 6749 の 4.1.1 節と要求を照らし合わせてください。
 
+## What apps say about themselves
+
+app-unchecked = このアプリは自ら登録したもので、このサービスの運営者は確認していません。上のアドレスに心当たりがある場合にのみ続けてください。
+app-website = アプリについて
+app-policy = プライバシーポリシー
+app-terms = 利用規約
+your-apps = アプリ一覧
+open-app = 開く
 ## The front page, and signing out
 
 welcome = ようこそ
@@ -110,7 +117,7 @@ see-nickname = ニックネームの参照
 see-preferred-username = アプリで使う名前の参照
 see-gender = 性別の参照
 see-birthdate = 生年月日の参照
-see-picture = 写真の参照
+see-picture = 画像の参照
 see-profile = プロフィールページのアドレスの参照
 see-website = ウェブサイトのアドレスの参照
 see-locale = 言語の参照

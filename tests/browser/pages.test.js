@@ -1,5 +1,5 @@
 // Every page that a person meets: no serious finding by axe, no sideways scrolling, and a picture of it,
-// on a wide and a narrow screen, light and dark. UPDATE_SCREENSHOTS=1 also renews the README's pictures.
+// on a wide and a narrow screen, light and dark, in three languages. UPDATE_SCREENSHOTS=1 also renews the README's pictures.
 
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -15,7 +15,14 @@ const ROOT = new URL('../../', import.meta.url);
 const PICTURES = 'target/screenshots/';
 const README_PICTURES = 'static/screenshots/';
 const WIDTHS = [1280, 390];
-const SCHEMES = ['light', 'dark'];
+
+// The README's pictures are English; German has the longest words, and Japanese no spaces to break lines at.
+const LOOKS = [
+  { locale: 'en-GB', colorScheme: 'light', suffix: '' },
+  { locale: 'en-GB', colorScheme: 'dark', suffix: '' },
+  { locale: 'de-DE', colorScheme: 'light', suffix: '-de' },
+  { locale: 'ja-JP', colorScheme: 'dark', suffix: '-ja' },
+];
 
 const PAGES = {
   'account-sessions': { open: openSessions, picture: true },
@@ -50,16 +57,18 @@ after(async () => {
 });
 
 for (const [name, { open, picture }] of Object.entries(PAGES)) {
-  for (const colorScheme of SCHEMES) {
-    test(`${name}, ${colorScheme}`, async () => {
-      const { context } = await newPerson(browser, server, { colorScheme, reducedMotion: 'reduce' });
+  for (const { locale, colorScheme, suffix } of LOOKS) {
+    if (suffix && name === 'playground') continue;
+    test(`${name}, ${locale}, ${colorScheme}`, async () => {
+      const { context } = await newPerson(browser, server, { locale, colorScheme, reducedMotion: 'reduce' });
       try {
         const page = await context.newPage();
         await open(page);
+        assert.ok(locale.startsWith(await page.locator('html').getAttribute('lang')));
         for (const width of WIDTHS) {
           await page.setViewportSize({ width, height: 800 });
           await assertFits(page, width);
-          await takePicture(page, `${name}-${width}-${colorScheme}.png`, picture);
+          await takePicture(page, `${name}${suffix}-${width}-${colorScheme}.png`, picture && !suffix);
         }
         await assertAccessible(page);
       } finally {
@@ -84,7 +93,7 @@ async function openRefusedSignIn(page) {
 async function openAccount(page, path) {
   await page.goto(`${server.issuer}/account${path}`);
   await signIn(page, server.user);
-  await page.getByRole('navigation', { name: 'Your account' }).waitFor();
+  await page.locator('nav.tabs').waitFor();
 }
 
 /** A person who is signed in on two more devices. */
