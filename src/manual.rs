@@ -185,6 +185,20 @@
 //! it. A revoked key is no longer opened by anybody, so what it signed is refused wherever a token of ours is read. Two master
 //! keys may be known at once, so that nodes can be given a new one while they run.
 //!
+//! # Subjects
+//!
+//! A pairwise `sub` is a digest over sector, person and a salt that is the person's own ([`crate::tokens::subject`]): nothing is
+//! looked up, it outlives every key, and without the database it can neither be computed nor be told to be theirs. It is made
+//! when a token is made; whoever is told of the token later, a resource server or the client at userinfo, is told the `sub` that
+//! is in it. What ties a token to its person is its grant.
+//!
+//! # Encryption
+//!
+//! The crates that do JWE bring OpenSSL with them, so it is put together from what aws-lc-rs and ring have
+//! ([`crate::crypto::jwe`]), and held to the vectors of its RFCs and to npm jose. Nothing is ever decrypted here: there is no
+//! private key, and no padding to be asked about. The client's key is found before anything is signed or spent, so that a code
+//! outlives a key that is missing.
+//!
 //! # Threats that shaped the code
 //!
 //! * **Open redirect**: a callback is made from a registered URI only, compared as text; nothing of ours takes a return address.

@@ -75,23 +75,6 @@ fn encryption(
     }))
 }
 
-/// What is shown of it.
-pub fn rows(metadata: &ClientMetadata) -> [(&'static str, String); 2] {
-    let encrypted = |encryption: Option<Encryption>| {
-        encryption.map(|encryption| format!("encrypted with {} and {}", encryption.alg, encryption.enc))
-    };
-    let id_token = [
-        Some(metadata.id_token_alg.to_string()),
-        encrypted(metadata.id_token_encryption),
-    ];
-    let userinfo = [
-        metadata.userinfo_alg.map(|alg| alg.to_string()),
-        encrypted(metadata.userinfo_encryption),
-    ];
-    let join = |parts: [Option<String>; 2]| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    [("ID token alg", join(id_token)), ("userinfo", join(userinfo))]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

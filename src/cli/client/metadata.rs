@@ -119,8 +119,9 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
         metadata.redirect_uri_at_token = false;
     }
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
+    answers::apply(metadata, &options.answers)?;
     about::apply(metadata, &options.about)?;
-    answers::apply(metadata, &options.answers)
+    Ok(())
 }
 
 /// Registers one more redirect URI.

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::answers;
 use crate::cli::cx::Cx;
 use crate::cli::output;
 use crate::crypto::opaque::OpaqueToken;
@@ -144,10 +143,10 @@ fn card(client: &Client, now: Timestamp) -> String {
         ("consent", consent.to_owned()),
         ("redirect_uri", repeats.to_owned()),
         ("subject", subject),
+        ("ID token alg", metadata.id_token_alg.to_string()),
         ("logo", logo.to_owned()),
     ]);
     rows.extend(registered(metadata));
-    rows.extend(answers::rows(metadata));
     rows.extend(client.live_secrets(now).map(|secret| {
         let until = secret
             .expires_at
