@@ -59,7 +59,6 @@ hint-client-unknown = Kein nutzbarer Client hat diese client_id. Vergleichen Sie
 hint-redirect-uri-missing = Senden Sie redirect_uri: eine von denen, die für den Client registriert sind.
 hint-redirect-uri-unregistered = redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse (http://127.0.0.1, http://[::1], http://localhost) darf abweichen.
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri muss Zeichen für Zeichen einer registrierten gleichen. Nur der Port einer Loopback-Adresse darf abweichen.
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri muss Zeichen für Zeichen einer registrierten Adresse gleichen. Nur der Port einer Loopback-Adresse darf abweichen.
 hint-parameter-repeated = Senden Sie jeden Parameter nur einmal.
 hint-parameter-malformed = Senden Sie Parameter als prozentkodiertes UTF-8 ohne NUL.
 hint-request = Vergleichen Sie die Anfrage mit RFC 6749, Abschnitt 4.1.1.
@@ -110,7 +109,6 @@ scope-email = Ihre E-Mail-Adresse sehen
 scope-address = Ihre Postanschrift sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-offline-access = Verbunden bleiben, während Sie nicht da sind, bis Sie es widerrufen
-scope-undescribed = „{ $scope }“ nutzen
 see-name = Ihren vollständigen Namen sehen
 see-given-name = Ihren Vornamen sehen
 see-middle-name = Ihren weiteren Vornamen sehen
@@ -125,8 +123,12 @@ see-website = Die Adresse Ihrer Website sehen
 see-locale = Ihre Sprache sehen
 see-zoneinfo = Ihre Zeitzone sehen
 see-updated-at = Sehen, wann Ihr Profil zuletzt geändert wurde
+see-email = Ihre E-Mail-Adresse sehen
 see-email-verified = Sehen, ob Ihre E-Mail-Adresse bestätigt ist
+see-address = Ihre Postanschrift sehen
+see-phone-number = Ihre Telefonnummer sehen
 see-phone-number-verified = Sehen, ob Ihre Telefonnummer bestätigt ist
+scope-undescribed = „{ $scope }“ nutzen
 
 ## Devices without a keyboard
 

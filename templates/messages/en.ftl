@@ -110,7 +110,6 @@ scope-email = See your e-mail address
 scope-address = See your postal address
 scope-phone = See your phone number
 scope-offline-access = Stay connected while you are away, until you withdraw it
-scope-undescribed = Use “{ $scope }”
 see-name = See your full name
 see-given-name = See your given name
 see-middle-name = See your middle name
@@ -125,8 +124,12 @@ see-website = See the address of your website
 see-locale = See your language
 see-zoneinfo = See your time zone
 see-updated-at = See when your profile was last changed
+see-email = See your e-mail address
 see-email-verified = See whether your e-mail address is confirmed
+see-address = See your postal address
+see-phone-number = See your phone number
 see-phone-number-verified = See whether your phone number is confirmed
+scope-undescribed = Use “{ $scope }”
 
 ## Devices without a keyboard
 

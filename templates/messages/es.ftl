@@ -59,7 +59,6 @@ hint-client-unknown = Ningún cliente utilizable tiene este client_id. Compárel
 hint-redirect-uri-missing = Envíe redirect_uri: una de las registradas para el cliente.
 hint-redirect-uri-unregistered = redirect_uri debe ser igual a una registrada, carácter por carácter. Solo puede diferir el puerto de una dirección de bucle local (http://127.0.0.1, http://[::1], http://localhost).
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri debe ser igual a una registrada, carácter por carácter. Solo puede diferir el puerto de una dirección de bucle local.
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri debe coincidir, carácter por carácter, con una dirección registrada. Solo puede diferir el puerto de una dirección de bucle local.
 hint-parameter-repeated = Envíe cada parámetro una sola vez.
 hint-parameter-malformed = Envíe los parámetros en UTF-8 con codificación porcentual y sin NUL.
 hint-request = Compare la solicitud con la RFC 6749, sección 4.1.1.
@@ -110,13 +109,12 @@ scope-email = Ver su dirección de correo electrónico
 scope-address = Ver su dirección postal
 scope-phone = Ver su número de teléfono
 scope-offline-access = Seguir conectada en su ausencia, hasta que usted le retire el acceso
-scope-undescribed = Usar «{ $scope }»
 see-name = Ver su nombre completo
 see-given-name = Ver su nombre de pila
 see-middle-name = Ver su segundo nombre
 see-family-name = Ver sus apellidos
 see-nickname = Ver su apodo
-see-preferred-username = Ver el nombre que usa en las aplicaciones
+see-preferred-username = Ver el nombre que usted usa en las aplicaciones
 see-gender = Ver su género
 see-birthdate = Ver su fecha de nacimiento
 see-picture = Ver su imagen
@@ -124,9 +122,13 @@ see-profile = Ver la dirección de su página de perfil
 see-website = Ver la dirección de su sitio web
 see-locale = Ver su idioma
 see-zoneinfo = Ver su zona horaria
-see-updated-at = Ver cuándo se cambió su perfil por última vez
+see-updated-at = Ver cuándo se modificó su perfil por última vez
+see-email = Ver su dirección de correo electrónico
 see-email-verified = Ver si su dirección de correo electrónico está verificada
+see-address = Ver su dirección postal
+see-phone-number = Ver su número de teléfono
 see-phone-number-verified = Ver si su número de teléfono está verificado
+scope-undescribed = Usar «{ $scope }»
 
 ## Devices without a keyboard
 

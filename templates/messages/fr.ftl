@@ -59,7 +59,6 @@ hint-client-unknown = Aucun client utilisable n’a ce client_id. Comparez-le av
 hint-redirect-uri-missing = Envoyez redirect_uri : l’une de celles enregistrées pour le client.
 hint-redirect-uri-unregistered = redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage (http://127.0.0.1, http://[::1], http://localhost) peut différer.
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri doit être identique, caractère par caractère, à une URI enregistrée. Seul le port d’une adresse de bouclage peut différer.
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri doit être identique, caractère pour caractère, à une adresse enregistrée. Seul le port d’une adresse de bouclage peut différer.
 hint-parameter-repeated = N’envoyez chaque paramètre qu’une fois.
 hint-parameter-malformed = Envoyez les paramètres en UTF-8 encodé en pourcentage, sans NUL.
 hint-request = Comparez la demande avec la RFC 6749, section 4.1.1.
@@ -110,7 +109,6 @@ scope-email = Voir votre adresse e-mail
 scope-address = Voir votre adresse postale
 scope-phone = Voir votre numéro de téléphone
 scope-offline-access = Rester connectée en votre absence, jusqu’à ce que vous lui retiriez l’accès
-scope-undescribed = Utiliser « { $scope } »
 see-name = Voir votre nom complet
 see-given-name = Voir votre prénom
 see-middle-name = Voir votre deuxième prénom
@@ -124,9 +122,13 @@ see-profile = Voir l’adresse de votre page de profil
 see-website = Voir l’adresse de votre site web
 see-locale = Voir votre langue
 see-zoneinfo = Voir votre fuseau horaire
-see-updated-at = Voir la date de la dernière modification de votre profil
+see-updated-at = Voir quand votre profil a été modifié pour la dernière fois
+see-email = Voir votre adresse e-mail
 see-email-verified = Voir si votre adresse e-mail est vérifiée
+see-address = Voir votre adresse postale
+see-phone-number = Voir votre numéro de téléphone
 see-phone-number-verified = Voir si votre numéro de téléphone est vérifié
+scope-undescribed = Utiliser « { $scope } »
 
 ## Devices without a keyboard
 

@@ -51,7 +51,6 @@ hint-client-unknown = この client_id を持つ利用可能なクライアン�
 hint-redirect-uri-missing = redirect_uri を送信してください。クライアントに登録済みのもののいずれかです。
 hint-redirect-uri-unregistered = redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレス (http://127.0.0.1、http://[::1]、http://localhost) のポートだけは異なってもかまいません。
 hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri は、登録済みのものと一字一句同じでなければなりません。ループバックアドレスのポートだけは異なってもかまいません。
-hint-post-logout-redirect-uri-unregistered = post_logout_redirect_uri は、登録済みのものと一字一句同じでなければなりません。異なってよいのはループバックアドレスのポートだけです。
 hint-parameter-repeated = 各パラメーターは一度だけ送信してください。
 hint-parameter-malformed = パラメーターは、NUL を含まない UTF-8 をパーセントエンコードして送信してください。
 hint-request = RFC 6749 の 4.1.1 節と要求を照らし合わせてください。
@@ -102,7 +101,6 @@ scope-email = メールアドレスの参照
 scope-address = 住所の参照
 scope-phone = 電話番号の参照
 scope-offline-access = 取り消されるまで、不在のときも接続を維持
-scope-undescribed = 「{ $scope }」の利用
 see-name = 氏名の参照
 see-given-name = 名の参照
 see-middle-name = ミドルネームの参照
@@ -117,8 +115,12 @@ see-website = ウェブサイトのアドレスの参照
 see-locale = 言語の参照
 see-zoneinfo = タイムゾーンの参照
 see-updated-at = プロフィールの最終更新日時の参照
+see-email = メールアドレスの参照
 see-email-verified = メールアドレスが確認済みかどうかの参照
+see-address = 住所の参照
+see-phone-number = 電話番号の参照
 see-phone-number-verified = 電話番号が確認済みかどうかの参照
+scope-undescribed = 「{ $scope }」の利用
 
 ## Devices without a keyboard
 
