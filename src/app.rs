@@ -11,7 +11,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
-use crate::outbound::{BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
+use crate::outbound::{Attempts, BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
 use crate::store::{Catalog, Store};
@@ -49,6 +49,7 @@ struct Inner {
     metrics: Metrics,
     fetch: GuardedFetch,
     published_keys: CachedFetch<JwkSet>,
+    logo_attempts: Attempts,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
 }
 
@@ -78,6 +79,7 @@ impl App {
             metrics,
             fetch,
             published_keys,
+            logo_attempts: Attempts::default(),
             quotas,
             proven_secrets: ProvenSecrets::new(),
             ring,
@@ -147,6 +149,11 @@ impl App {
     /// The keys that clients publish, as they were fetched: for [`crate::client_keys`].
     pub fn published_keys(&self) -> &CachedFetch<JwkSet> {
         &self.0.published_keys
+    }
+
+    /// Which pictures of clients this node fetches, or failed to fetch a short while ago.
+    pub fn logo_attempts(&self) -> &Attempts {
+        &self.0.logo_attempts
     }
 
     /// Chosen client secrets that were proven to this process.

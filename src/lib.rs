@@ -7,7 +7,7 @@
 //! | 0 facts | [`protocol`] the RFCs as types · [`model`] what is stored · [`config`] · [`time`] |
 //! | 1 primitives | [`crypto`] · [`outbound`] the only HTTP client · [`quota`] counts of this node · [`telemetry`] |
 //! | 2 persistence | [`store`] both databases · [`app`] what every request shares |
-//! | 3 decisions | [`limits`] how often something may be tried · [`client_keys`] what clients sign with · [`client_auth`] · [`tokens`] · [`grants`] · [`authorize`] · [`accounts`] · [`registration`] · [`logout`] |
+//! | 3 decisions | [`limits`] how often something may be tried · [`logos`] pictures of clients · [`client_keys`] what clients sign with · [`client_auth`] · [`tokens`] · [`grants`] · [`authorize`] · [`accounts`] · [`registration`] · [`logout`] |
 //! | 4 HTTP | [`http`] · [`endpoints`] for machines · [`pages`] for people |
 //! | 5 edges | [`router`] the route table · [`jobs`] · [`playground`] a demo client · [`cli`] |
 //!
@@ -39,6 +39,7 @@ pub mod grants;
 pub mod http;
 pub mod jobs;
 pub mod limits;
+pub mod logos;
 pub mod logout;
 pub mod manual;
 pub mod model;

@@ -5,6 +5,7 @@
 //! is fetched by [`GuardedFetch`] alone, and what is kept of it is in a [`CachedFetch`].
 
 mod addresses;
+mod attempts;
 mod authorities;
 mod cached;
 mod guarded;
@@ -19,7 +20,8 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response, header, redirect};
 use url::form_urlencoded;
 
-pub use self::authorities::BadAuthorities;
+pub use self::attempts::{Attempt, Attempts};
+pub use self::authorities::{BadAuthorities, count_authorities};
 pub use self::cached::{CacheTimes, CachedFetch, CachedKind, NoDocument, Wanted};
 pub use self::guarded::{Document, GuardedFetch, MAX_LOGO_BYTES};
 pub use self::purpose::Purpose;

@@ -1,6 +1,6 @@
 //! The authorization endpoint's decisions (RFC 6749 §4.1, OpenID Connect Core §3.1.2).
 //!
-//! `request::assemble` finds the client, `callback::establish` proves where answers may go, `validate` is the list of
+//! `request::assemble` finds the client, opens a request object, and proves where answers may go, `validate` is the list of
 //! checks, `next_step` decides what is missing, `issue` gives the code. Sign-in and consent come back through the same
 //! `next_step`: there is no second path that could skip a check.
 
@@ -10,6 +10,7 @@ pub mod interaction;
 pub mod issue;
 pub mod next_step;
 pub mod request;
+pub mod request_object;
 pub mod validate;
 
 pub use callback::{Answer, Callback};

@@ -1,5 +1,6 @@
 //! `portcullis client`: the applications that sign people in and ask for tokens.
 
+mod about;
 mod logo;
 mod metadata;
 mod options;
@@ -19,6 +20,8 @@ pub use self::update::UpdateArgs;
 use super::cx::Cx;
 use super::output;
 use crate::config::Span;
+use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::http::paths;
 use crate::model::audit_event::AuditKind;
 use crate::model::client::Client;
 use crate::protocol::ids::ClientId;
@@ -48,6 +51,11 @@ pub enum Command {
     },
     /// Give a client a new secret; the present one is still accepted for a while
     RotateSecret(RotateArgs),
+    /// Give a client a token with which it changes its own registration over HTTP (RFC 7592); the one before ends
+    RegistrationToken {
+        /// Its client id
+        id: String,
+    },
 }
 
 /// How to register a client.
@@ -57,8 +65,8 @@ pub struct CreateArgs {
     #[arg(long)]
     id: Option<String>,
     /// Name shown to people
-    #[arg(long)]
-    name: String,
+    #[arg(long, required_unless_present = "metadata")]
+    name: Option<String>,
     /// It cannot keep a secret: an application in a browser, on a phone or a desktop
     #[arg(long, conflicts_with = "secret_file")]
     public: bool,
@@ -95,12 +103,13 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
         Command::Update(args) => update::run(cx, &args).await,
         Command::Delete { id, yes } => delete(cx, &id, yes).await,
         Command::RotateSecret(args) => rotate_secret(cx, &args).await,
+        Command::RegistrationToken { id } => registration_token(cx, &id).await,
     }
 }
 
 async fn create(cx: &Cx, args: &CreateArgs) -> anyhow::Result<()> {
     let client_id = metadata::client_id(args.id.as_deref())?;
-    let mut metadata = metadata::new(&args.name, args.public, &args.options)?;
+    let mut metadata = metadata::new(args.name.as_deref(), args.public, &args.options)?;
     subject::settle(cx, None, &mut metadata, &args.options.subject).await?;
     metadata::check_resource_servers(cx, &metadata).await?;
     let logo = args.options.logo.as_deref().map(logo::read).transpose()?;
@@ -179,6 +188,28 @@ async fn rotate_secret(cx: &Cx, args: &RotateArgs) -> anyhow::Result<()> {
     show::rotated(cx, &rotation, secret.generated.as_ref())
 }
 
+async fn registration_token(cx: &Cx, id: &str) -> anyhow::Result<()> {
+    let client = find(cx, id).await?;
+    let token = OpaqueToken::generate(Kind::RegistrationAccess);
+    let trail = cx.trail().await?;
+    cx.store
+        .set_registration_token(&client.client_id, &token.digest(), cx.now())
+        .await?;
+    let event = trail
+        .event(AuditKind::RegistrationTokenChanged)
+        .client(&client.client_id);
+    trail.record(event).await?;
+    let uri = cx.config.issuer.url(&paths::fill(paths::REGISTRATION, id));
+    let document = json!({
+        "client_id": client.client_id,
+        "registration_client_uri": uri,
+        "registration_access_token": token.expose(),
+    });
+    let text = format!("Whoever holds it can change and delete the client at {uri}.\n");
+    let text = text + &output::secret("Registration access token", token.expose());
+    output::print(cx.json, &document, &text)
+}
+
 async fn find(cx: &Cx, id: &str) -> anyhow::Result<Client> {
     let found = match ClientId::parse(id) {
         Some(id) => cx.store.client(&id).await?,
@@ -228,7 +259,7 @@ mod tests {
         let client = Client {
             client_id: metadata::client_id(Some("svc")).unwrap(),
             revision: 1,
-            metadata: metadata::new("Service", false, &Options::default()).unwrap(),
+            metadata: metadata::new(Some("Service"), false, &Options::default()).unwrap(),
             secrets: vec![secret::make(&cx, None).await.unwrap().stored],
             has_logo: false,
             created_at: cx.now(),

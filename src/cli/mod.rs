@@ -16,6 +16,7 @@ mod listen;
 mod migrate;
 mod notify;
 mod output;
+mod registration_token;
 mod serve;
 mod text;
 mod tls;
@@ -79,6 +80,9 @@ enum Command {
     /// Apps that ask for tokens
     #[command(subcommand)]
     Client(client::Command),
+    /// Tokens with which clients register themselves
+    #[command(subcommand)]
+    RegistrationToken(registration_token::Command),
     /// Resource servers that tokens are for
     #[command(subcommand)]
     Api(api::Command),
@@ -126,6 +130,7 @@ async fn run(Arguments { global, command }: Arguments) -> anyhow::Result<()> {
         Command::Migrate(command) => migrate::run(command, &global.load_leniently()?, global.json).await,
         Command::User(command) => user::run(command, &global.open().await?).await,
         Command::Client(command) => client::run(command, &global.open().await?).await,
+        Command::RegistrationToken(command) => registration_token::run(command, &global.open().await?).await,
         Command::Api(command) => api::run(command, &global.open().await?).await,
         Command::Key(command) => key::run(command, &global.open().await?).await,
         Command::Audit(command) => audit::run(command, &global.open().await?).await,

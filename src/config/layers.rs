@@ -362,6 +362,7 @@ const SECTIONS: &[&str] = &[
     "limits",
     "account",
     "registration",
+    "requests",
     "outbound",
     "client_keys",
     "log",

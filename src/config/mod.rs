@@ -26,6 +26,7 @@ mod outbound;
 mod passwords;
 mod rate;
 mod registration;
+mod requests;
 mod secret;
 mod server;
 mod sessions;
@@ -60,6 +61,7 @@ pub use self::{
         HostPattern, InvalidPattern, InvalidStatementIssuer, RegistrationConfig, RegistrationMode, RegistrationPkce,
         StatementIssuer,
     },
+    requests::RequestsConfig,
     secret::Secret,
     server::{ProxyHeader, ServerConfig},
     sessions::SessionsConfig,
@@ -95,6 +97,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Clients that register themselves.
     pub registration: RegistrationConfig,
+    /// What authorization requests may carry.
+    pub requests: RequestsConfig,
     /// Fetches from addresses that clients name.
     pub outbound: OutboundConfig,
     /// The public keys that clients publish.
@@ -184,6 +188,7 @@ impl Config {
             account,
             limits,
             registration,
+            requests,
             outbound,
             client_keys,
             log,
@@ -204,6 +209,7 @@ impl Config {
             account,
             limits,
             registration,
+            requests,
             outbound,
             client_keys,
             log,
@@ -230,6 +236,7 @@ struct Settings {
     account: AccountConfig,
     limits: LimitsConfig,
     registration: RegistrationConfig,
+    requests: RequestsConfig,
     outbound: OutboundConfig,
     client_keys: ClientKeysConfig,
     log: LogConfig,

@@ -33,5 +33,6 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         .collect();
     let languages = Language::all().map(Language::tag).collect();
     let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes, languages);
+    let metadata = metadata.fetching_request_objects(app.config().requests.request_uri);
     Ok(document::answer(&headers, "application/json", &metadata))
 }

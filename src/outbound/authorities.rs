@@ -12,6 +12,11 @@ pub struct BadAuthorities {
     reason: String,
 }
 
+/// How many certificates a PEM file of authorities holds. No path: none.
+pub fn count_authorities(path: &Path) -> Result<usize, BadAuthorities> {
+    read(path).map(|found| found.len())
+}
+
 /// Reads the certificates of a PEM file. No path: none.
 pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, BadAuthorities> {
     let bad = |reason: String| BadAuthorities {

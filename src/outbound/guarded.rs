@@ -69,6 +69,9 @@ impl GuardedFetch {
     pub fn resolving(settings: &OutboundConfig, metrics: Metrics, lookup: &Lookup) -> Result<Self, BadAuthorities> {
         let authorities = authorities::read(&settings.extra_ca)?;
         let rules = Rules::new(&settings.allow_hosts);
+        for purpose in Purpose::ALL {
+            metrics.fetches_for(purpose.as_str());
+        }
         let client = |leave| {
             let (rules, lookup) = (rules.clone(), lookup.clone());
             let guard = Guard { rules, leave, lookup };

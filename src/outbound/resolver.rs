@@ -21,10 +21,16 @@ pub type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 /// Each lookup holds a thread until the machine's resolver gives up, long after nobody waits for it any more.
 const LOOKUPS: usize = 32;
 
-/// The machine's own resolver.
+/// Names that never exist (RFC 6761 §6.4 and §6.5): those of examples, and those that say so.
+const RESERVED: [&str; 2] = [".example", ".invalid"];
+
+/// The machine's own resolver. It is not asked for names that cannot exist.
 pub(super) fn system() -> Lookup {
     let permits = Arc::new(Semaphore::new(LOOKUPS));
     Arc::new(move |name| {
+        if RESERVED.iter().any(|reserved| name.ends_with(reserved)) {
+            return Box::pin(async { Err(io::ErrorKind::NotFound.into()) });
+        }
         let permits = permits.clone();
         Box::pin(async move {
             let permit = permits.acquire_owned().await.map_err(io::Error::other)?;

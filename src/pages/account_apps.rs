@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use url::Url;
 
 use super::account::{self, Notice};
 use super::cx::PageCx;
@@ -107,6 +108,14 @@ fn line(cx: &PageCx, app: &AppOfUser, apis: &[Api]) -> AppLine {
         permissions: permissions(apis, &app.scope, &app.claims),
         since: when(app.since, cx.now),
         last_used: app.last_used_at.map(|at| when(at, cx.now)),
+        open_href: app.initiate_login_uri.as_deref().and_then(|uri| open_href(cx, uri)),
         href: cx.href(&paths::fill(paths::ACCOUNT_APP, client_id)),
     }
+}
+
+/// Third-party-initiated login (OpenID Connect Core §4): the app is told who we are, and comes back with a request of its own.
+pub fn open_href(cx: &PageCx, initiate_login_uri: &str) -> Option<String> {
+    let mut url = Url::parse(initiate_login_uri).ok()?;
+    url.query_pairs_mut().append_pair("iss", cx.app.issuer());
+    Some(url.into())
 }

@@ -9,12 +9,13 @@ use super::cx::PageCx;
 use super::flow::{self, Journey};
 use crate::accounts::sessions;
 use crate::app::App;
-use crate::authorize::callback::{self, Callback};
-use crate::authorize::request;
+use crate::authorize::callback::Callback;
+use crate::authorize::request::{self, Refused};
 use crate::authorize::validate::{ValidateCx, validate};
 use crate::http::extract::form;
 use crate::http::{paths, respond};
 use crate::limits::requests::permit_address;
+use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::store::ClientLookup;
@@ -55,14 +56,15 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     if let Err(error) = permit_address(&app, &cx.caller, cx.now) {
         return cx.error(error);
     }
-    let assembled = match request::assemble(&app, params).await {
+    let assembled = match Box::pin(request::assemble(&app, params, cx.now)).await {
         Ok(assembled) => assembled,
-        Err(error) => return cx.error(error),
+        Err(Refused { error, to: None }) => return cx.error(error),
+        Err(Refused {
+            error,
+            to: Some((callback, client_id)),
+        }) => return tell(&cx, &callback, &client_id, error),
     };
-    let callback = match callback::establish(&assembled.params, &assembled.client, app.issuer()) {
-        Ok(callback) => callback,
-        Err(reason) => return cx.error(reason),
-    };
+    let callback = assembled.callback;
     let checked = app.key_ring(&assembled.catalog).and_then(|ring| {
         let (client, catalog) = (assembled.client.as_ref(), assembled.catalog.as_ref());
         let check = ValidateCx {
@@ -76,7 +78,7 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     });
     let request = match checked {
         Ok(request) => request,
-        Err(error) => return tell(&cx, &callback, &assembled.client.client_id, error),
+        Err(error) => return refuse(&cx, &callback, &assembled.client, error).await,
     };
     if let Some(location) = elsewhere {
         return respond::see_other(&location);
@@ -103,6 +105,19 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
         waiting: None,
     };
     flow::go_on(&mut cx, &journey, signed_in.as_ref()).await
+}
+
+/// A client that nobody here has looked at sends nobody anywhere who has not signed in: it may have registered for no more than a
+/// link that begins with our name (RFC 9700 §4.11.2). Its own developers read the page.
+async fn refuse(cx: &PageCx, callback: &Callback, client: &Client, error: OAuthError) -> Response {
+    if client.metadata.about.self_registered {
+        let id = Some(&client.client_id);
+        let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), id, &cx.caller, cx.now).await;
+        if !matches!(signed_in, Ok(Some(_))) {
+            return cx.error(error);
+        }
+    }
+    tell(cx, callback, &client.client_id, error)
 }
 
 fn tell(cx: &PageCx, callback: &Callback, client_id: &crate::protocol::ids::ClientId, error: OAuthError) -> Response {

@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::cx::PageCx;
 use super::device_visit::{self, Visiting, path};
+use super::flow::about_view;
 use super::login::complete;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
@@ -72,6 +73,7 @@ fn show(cx: &PageCx, visiting: &Visiting, error: Option<LoginError>, typed: Opti
         action: cx.href(&path(paths::DEVICE_LOGIN, visit_id)),
         csrf: cx.browser.form_token(&cx.app, Form::DeviceLogin(visit_id)),
         app: Some(visiting.app_view(cx)),
+        about: about_view(&visiting.client),
         username: typed.or(known).unwrap_or_default().to_owned(),
         reauth: visiting.signed_in.is_some(),
         error,

@@ -72,11 +72,10 @@ pub fn path(pattern: &str, id: DeviceVisitId) -> String {
 impl Visiting {
     /// The app as pages show it. Its answer goes to no address, so there is none to show.
     pub fn app_view(&self, cx: &PageCx) -> AppView {
-        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
         AppView {
             name: super::about::name(&self.client.metadata, cx.language()),
             host: None,
-            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            logo_href: cx.logo_href(&self.client),
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::text::Message;
-use super::view::{Account, App as AppView, FORM_POST_SCRIPT, Finished, FormPost};
+use super::view::{Account, App as AppView, AppAbout, FORM_POST_SCRIPT, Finished, FormPost};
 use crate::accounts::{sessions, trail};
 use crate::authorize::issue::{Issue, Issued, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
@@ -285,15 +285,30 @@ impl Waiting {
         }
     }
 
+    /// What the app says about itself.
+    pub fn about_view(&self) -> AppAbout {
+        about_view(&self.client)
+    }
+
     /// The app as pages show it.
     pub fn app_view(&self, cx: &PageCx) -> AppView {
         let redirect_uri = &self.interaction.request.redirect_uri;
-        let logo = paths::fill(paths::CLIENT_LOGO, self.client.client_id.as_str());
         AppView {
             name: super::about::name(&self.client.metadata, cx.language()),
             host: (!redirect_uri.proves_no_identity()).then(|| redirect_uri.display_host()),
-            logo_href: self.client.has_logo.then(|| cx.href(&logo)),
+            logo_href: cx.logo_href(&self.client),
         }
+    }
+}
+
+/// What a client says about itself, as pages show it.
+pub fn about_view(client: &Client) -> AppAbout {
+    let about = &client.metadata.about;
+    AppAbout {
+        unchecked: about.self_registered,
+        client_href: about.client_uri.clone(),
+        policy_href: about.policy_uri.clone(),
+        tos_href: about.tos_uri.clone(),
     }
 }
 

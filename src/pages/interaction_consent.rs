@@ -64,6 +64,7 @@ fn show(cx: &PageCx, waiting: &Waiting, signed_in: &SignedIn) -> Response {
         action: cx.href(&interaction_path(paths::INTERACTION_CONSENT, waiting.interaction.id)),
         csrf: cx.browser.form_token(&cx.app, Form::Consent(waiting.interaction.id)),
         app: waiting.app_view(cx),
+        about: waiting.about_view(),
         account: flow::account_view(&signed_in.user),
         permissions: permissions(&waiting.found.catalog.apis, &request.scope, &request.claims.all()),
         remembered: remembers_consent(&waiting.client, request),

@@ -93,6 +93,7 @@ fn show(cx: &PageCx, waiting: &Waiting, error: Option<LoginError>, typed: Option
             .browser
             .form_token(&cx.app, Form::Login(Some(waiting.interaction.id))),
         app: Some(waiting.app_view(cx)),
+        about: waiting.about_view(),
         username: username.to_owned(),
         reauth: waiting.signed_in.is_some(),
         error,

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::cx::PageCx;
 use super::return_to::ReturnTo;
-use super::view::{Login, LoginError};
+use super::view::{AppAbout, Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, sign_in};
 use crate::http::error::RETRY_AFTER;
 use crate::http::session::Form;
@@ -71,6 +71,7 @@ async fn show(mut cx: PageCx, to: ReturnTo, error: Option<LoginError>, username:
         action: cx.href(&to.login()),
         csrf: cx.browser.form_token(&cx.app, Form::Login(None)),
         app: None,
+        about: AppAbout::default(),
         username: if username.is_empty() { known_name } else { username }.to_owned(),
         reauth: known.is_some(),
         error,

@@ -132,11 +132,10 @@ fn ask(cx: &PageCx, params: &Params, back: Option<Return>, user: &User) -> Respo
 
 fn app_view(cx: &PageCx, back: &Return) -> AppView {
     let client = back.client();
-    let logo = paths::fill(paths::CLIENT_LOGO, client.client_id.as_str());
     AppView {
         name: about::name(&client.metadata, cx.language()),
         host: (!back.uri().proves_no_identity()).then(|| back.uri().display_host()),
-        logo_href: client.has_logo.then(|| cx.href(&logo)),
+        logo_href: cx.logo_href(client),
     }
 }
 

@@ -16,7 +16,7 @@ const OPENID_TEXTS: &[(&str, &str)] = &[
     ("offline_access", "scope-offline-access"),
 ];
 
-/// What single claims mean to a person.
+/// What single claims mean to a person, in the order to show.
 const CLAIM_TEXTS: &[(&str, &str)] = &[
     ("name", "see-name"),
     ("given_name", "see-given-name"),
@@ -32,37 +32,35 @@ const CLAIM_TEXTS: &[(&str, &str)] = &[
     ("locale", "see-locale"),
     ("zoneinfo", "see-zoneinfo"),
     ("updated_at", "see-updated-at"),
-    ("email", "see-email"),
+    ("email", "scope-email"),
     ("email_verified", "see-email-verified"),
-    ("address", "see-address"),
-    ("phone_number", "see-phone-number"),
+    ("address", "scope-address"),
+    ("phone_number", "scope-phone"),
     ("phone_number_verified", "see-phone-number-verified"),
 ];
 
-/// The lines for `scope`, and for the single claims beyond it. Those of an API are in its operator's own words.
+/// The lines for the scope, and for the single claims beyond it. Those of an API are in its operator's own words.
 pub fn permissions(apis: &[Api], scope: &Scope, claims: &ClaimSet) -> Vec<Permission> {
-    let lines = meanings(apis, scope, claims).into_iter();
-    lines
-        .map(|line| Permission {
-            text: text(&line.scope, line.meaning),
-            scope: line.scope,
-        })
-        .collect()
+    let beyond = claims.beyond(scope);
+    let single = CLAIM_TEXTS.iter().filter(|(claim, _)| beyond.contains(claim));
+    let single = single.map(|(claim, key)| Permission {
+        text: Message::new(key),
+        scope: (*claim).to_owned(),
+    });
+    let lines = meanings(apis, scope).into_iter();
+    let scopes = lines.map(|line| Permission {
+        text: text(&line.scope, line.meaning),
+        scope: line.scope,
+    });
+    scopes.chain(single).collect()
 }
 
 fn text(scope: &str, meaning: Meaning) -> Message {
-    let texts = if meaning == Meaning::Claim {
-        CLAIM_TEXTS
-    } else {
-        OPENID_TEXTS
-    };
-    let standard = texts.iter().find(|(name, _)| *name == scope);
+    let standard = OPENID_TEXTS.iter().find(|(name, _)| *name == scope);
     match (meaning, standard) {
         (Meaning::Described(words), _) => Message::verbatim(words),
-        (Meaning::Standard | Meaning::Claim, Some((_, key))) => Message::new(key),
-        (Meaning::Standard | Meaning::Claim | Meaning::Undescribed, _) => {
-            Message::new("scope-undescribed").with("scope", scope)
-        }
+        (Meaning::Standard, Some((_, key))) => Message::new(key),
+        (Meaning::Standard | Meaning::Undescribed, _) => Message::new("scope-undescribed").with("scope", scope),
     }
 }
 

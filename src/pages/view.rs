@@ -101,6 +101,32 @@ pub struct App {
     pub logo_href: Option<String>,
 }
 
+/// What else a client says about itself, and whether anybody here has looked at it.
+#[derive(Debug, Clone, Default)]
+pub struct AppAbout {
+    /// It registered itself.
+    pub unchecked: bool,
+    /// Its home page; https, like those below.
+    pub client_href: Option<String>,
+    /// How it uses what it learns.
+    pub policy_href: Option<String>,
+    /// Its terms.
+    pub tos_href: Option<String>,
+}
+
+impl AppAbout {
+    /// The links, with the keys of their texts.
+    pub fn links(&self) -> Vec<(&'static str, &str)> {
+        let links = [
+            ("app-website", &self.client_href),
+            ("app-policy", &self.policy_href),
+            ("app-terms", &self.tos_href),
+        ];
+        let given = links.into_iter();
+        given.filter_map(|(key, href)| Some((key, href.as_deref()?))).collect()
+    }
+}
+
 impl App {
     /// The letter that stands in for a missing logo.
     pub fn monogram(&self) -> String {
@@ -143,6 +169,8 @@ pub struct Login {
     pub csrf: String,
     /// The app that sent the person here; `None` when they came by themselves.
     pub app: Option<App>,
+    /// What it says about itself.
+    pub about: AppAbout,
     /// What to fill in; moves the first focus to the password unless empty.
     pub username: String,
     /// Somebody is signed in already: the page asks them to confirm that it is they.
@@ -238,6 +266,8 @@ pub struct Consent {
     pub csrf: String,
     /// Who asks.
     pub app: App,
+    /// What it says about itself.
+    pub about: AppAbout,
     /// Whose account it is about.
     pub account: Account,
     /// What is asked for; may be empty (`openid` alone needs no words).
@@ -305,6 +335,8 @@ pub struct Home {
     pub account_href: String,
     /// Where the signed-out page leads.
     pub sign_in_href: String,
+    /// Apps that can be opened from here: names and addresses.
+    pub apps: Vec<(String, String)>,
 }
 
 /// Shown before signing out when somebody else (an app, a link) asked for it.

@@ -73,7 +73,9 @@ pub struct Metadata {
     pub claims_supported: Vec<&'static str>,
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
+    pub request_object_signing_alg_values_supported: &'static [SigningAlg],
     pub request_uri_parameter_supported: bool,
+    pub require_request_uri_registration: bool,
     pub authorization_response_iss_parameter_supported: bool,
 }
 
@@ -135,9 +137,21 @@ impl Metadata {
                 .chain(["updated_at"])
                 .collect(),
             claims_parameter_supported: true,
-            request_parameter_supported: false,
+            request_parameter_supported: true,
+            request_object_signing_alg_values_supported: SigningAlg::ALL,
             request_uri_parameter_supported: false,
+            require_request_uri_registration: false,
             authorization_response_iss_parameter_supported: true,
+        }
+    }
+
+    /// With request objects fetched by `request_uri` or not; only where clients registered that they may be.
+    #[must_use]
+    pub fn fetching_request_objects(self, fetched: bool) -> Self {
+        Self {
+            request_uri_parameter_supported: fetched,
+            require_request_uri_registration: fetched,
+            ..self
         }
     }
 }

@@ -35,8 +35,6 @@ wire_enum! {
         /// OpenID Connect Core §3.1.2.6.
         AccountSelectionRequired = "account_selection_required",
         /// OpenID Connect Core §3.1.2.6.
-        RequestNotSupported = "request_not_supported",
-        /// OpenID Connect Core §3.1.2.6.
         RequestUriNotSupported = "request_uri_not_supported",
         /// OpenID Connect Core §3.1.2.6.
         RegistrationNotSupported = "registration_not_supported",
@@ -100,7 +98,6 @@ impl ErrorCode {
             Self::LoginRequired => "The person has to sign in.",
             Self::ConsentRequired => "The person has to give consent.",
             Self::AccountSelectionRequired => "The person has to choose an account.",
-            Self::RequestNotSupported => "The request parameter is not supported.",
             Self::RequestUriNotSupported => "The request_uri parameter is not supported.",
             Self::RegistrationNotSupported => "The registration parameter is not supported.",
             Self::InvalidRequestObject => "The request object is invalid, or not signed with a key of the client.",
@@ -191,8 +188,20 @@ reasons! {
     MaxAgeMalformed => InvalidRequest, "max_age is not a number of seconds";
     ClaimsMalformed => InvalidRequest, "claims is not an acceptable JSON object";
     AcrUnreachable => UnmetAuthenticationRequirements, "no sign-in here reaches an essential acr";
-    RequestObject => RequestNotSupported, "request is not supported";
-    RequestUri => RequestUriNotSupported, "request_uri is not supported";
+    RequestObjectMissing => InvalidRequest, "the client has to sign its requests";
+    RequestObjectTwice => InvalidRequest, "request and request_uri came together";
+    RequestObjectClient => InvalidRequest, "client_id differs from that of the request object";
+    RequestObjectMalformed => InvalidRequestObject, "request object is not a JWS of parameters with an algorithm of the client";
+    RequestObjectEncrypted => InvalidRequestObject, "request object is encrypted";
+    RequestObjectKeys => InvalidRequestObject, "the client has no keys to check its request object with, or they cannot be fetched";
+    RequestObjectUnproven => InvalidRequestObject, "request object is not signed with a key of the client";
+    RequestObjectParty => InvalidRequestObject, "request object is not from the client and for this server, or is an assertion";
+    RequestObjectDates => InvalidRequestObject, "request object has expired, or is not valid yet";
+    RequestObjectNested => InvalidRequestObject, "request object holds request or request_uri";
+    RequestObjectDisagrees => InvalidRequestObject, "response_type differs from that of the request object";
+    RequestUri => RequestUriNotSupported, "request_uri is not offered";
+    RequestUriUnregistered => InvalidRequestUri, "request_uri is not registered for the client";
+    RequestUriUnavailable => InvalidRequestUri, "request object could not be fetched, or is not what the fragment promised";
     Registration => RegistrationNotSupported, "registration is not supported";
     PostLogoutRedirectUriUnregistered => InvalidRequest, "post_logout_redirect_uri is not registered for the client";
     IdTokenHintInvalid => InvalidRequest, "id_token_hint is not one of this server's tokens for this client";
@@ -228,8 +237,7 @@ reasons! {
     RegistrationConflict => TemporarilyUnavailable, "the client was changed by somebody else at the same moment";
     RegistrationsTooMany => TooManyRequests, "as many clients have registered themselves as may";
     RegistrationsThrottled => TooManyRequests, "too many registrations from the address";
-    SectorMismatch => InvalidClientMetadata, "sector_identifier_uri does not list every redirect URI";
-    LogoUnusable => InvalidClientMetadata, "logo_uri holds no picture that can be shown";
+    SectorMismatch => InvalidClientMetadata, "the client cannot have pairwise subjects with this sector";
     SoftwareStatementInvalid => InvalidSoftwareStatement, "software statement is malformed, expired, or its signature is wrong";
     SoftwareStatementMissing => UnapprovedSoftwareStatement, "software statement is required and missing";
     SoftwareStatementUnapproved => UnapprovedSoftwareStatement, "software statement is of an issuer that is not configured";

@@ -29,6 +29,20 @@ impl Params {
         Ok(Self(pairs))
     }
 
+    /// Parameters that were read elsewhere, under the same rules.
+    pub fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, Reason> {
+        if pairs.len() > Self::MAX_PAIRS {
+            return Err(Reason::ParameterTooMany);
+        }
+        if pairs
+            .iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'))
+        {
+            return Err(Reason::ParameterMalformed);
+        }
+        Ok(Self(pairs))
+    }
+
     /// The value of `name`; an error when it was sent more than once.
     pub fn get(&self, name: &str) -> Result<Option<&str>, Reason> {
         let mut values = self

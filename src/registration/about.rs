@@ -38,7 +38,10 @@ pub fn links(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Refusal> 
     to.about.logo_uri = link("logo_uri")?;
     to.about.policy_uri = link("policy_uri")?;
     to.about.tos_uri = link("tos_uri")?;
-    to.about.initiate_login_uri = link("initiate_login_uri")?;
+    let start = from.text("initiate_login_uri")?;
+    to.about.initiate_login_uri = start
+        .map(|text| rules::initiate_login_uri(text, &to.redirect_uris))
+        .transpose()?;
     let contacts = from.list("contacts", rules::MAX_URIS)?.unwrap_or_default();
     let contacts = contacts.into_iter().map(|text| line("contacts", text));
     to.about.contacts = contacts.collect::<Result<_, _>>()?;

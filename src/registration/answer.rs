@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::config::Config;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::OpaqueToken;
 use crate::model::client::{Client, ClientMetadata, Encryption, KeySource, LogoutChannel, SubjectPolicy};
@@ -18,9 +19,19 @@ pub struct Registered {
     pub secret: Option<OpaqueToken>,
     /// What its owner manages it with.
     pub access_token: OpaqueToken,
+    /// The software statement that was believed just now.
+    pub statement: Option<String>,
 }
 
 impl Registered {
+    /// A statement that counted is told back as it came (RFC 7591 §3.2.1).
+    pub fn keep_statement(&mut self, config: &Config, document: &JsonObject) {
+        if !config.registration.software_statement_issuers.is_empty() {
+            let statement = document.get("software_statement").and_then(Value::as_str);
+            self.statement = statement.map(str::to_owned);
+        }
+    }
+
     /// The answer; `uri` is where the client is managed.
     pub fn document(&self, uri: &str) -> JsonObject {
         let mut members = metadata(&self.client.metadata);
@@ -32,6 +43,7 @@ impl Registered {
             json!(self.access_token.expose()),
         );
         set(&mut members, "registration_client_uri", json!(uri));
+        set(&mut members, "software_statement", json!(self.statement));
         if let Some(secret) = &self.secret {
             set(&mut members, "client_secret", json!(secret.expose()));
             // It does not expire.

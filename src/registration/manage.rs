@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::answer::Registered;
 use super::register::{needs_secret, stored_secret};
-use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names};
+use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names, sector, statement};
 use crate::crypto::digest;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, PkcePolicy, SecretVerifier};
 use crate::protocol::client_auth_method::ClientAuthMethod;
@@ -56,6 +57,7 @@ pub fn read(owner: Owner) -> Registered {
         client: owner.client,
         secret: None,
         access_token: owner.access_token,
+        statement: None,
     }
 }
 
@@ -67,10 +69,14 @@ pub async fn replace(
 ) -> Result<Registered, RegistrationError> {
     check_identity(&owner.client, document)?;
     let policy = Policy::for_change(&cx.app.config().registration, &owner.client);
-    let mut changed = metadata::read(document, &policy)?;
+    let stated = statement::over(cx, document).await?;
+    let mut changed = metadata::read(&stated, &policy)?;
     keep_what_is_the_operators(&owner.client.metadata, &mut changed);
     names::check(cx.app, &changed).await?;
-    commit(cx, owner, changed).await
+    sector::settle(cx.app, &mut changed).await?;
+    let mut registered = commit(cx, owner, changed).await?;
+    registered.keep_statement(cx.app.config(), document);
+    Ok(registered)
 }
 
 /// Deletes the client with everything that was issued to it (RFC 7592 §2.3).
@@ -128,7 +134,7 @@ fn is_secret_of(client: &Client, given: &Value) -> bool {
 }
 
 /// What RFC 7591 has no word for stays as it is.
-fn keep_what_is_the_operators(present: &ClientMetadata, changed: &mut ClientMetadata) {
+pub fn keep_what_is_the_operators(present: &ClientMetadata, changed: &mut ClientMetadata) {
     changed.default_audience.clone_from(&present.default_audience);
     changed.resource_server_for.clone_from(&present.resource_server_for);
     changed.consent = present.consent;
@@ -171,10 +177,12 @@ async fn commit(
     let event = AuditEvent::new(AuditKind::ClientChanged, Actor::Client(id.clone()), cx.now).client(id);
     record(cx, event.detail("registration", "replaced"));
     let client = cx.app.store().client(id).await?.ok_or(Reason::RegistrationTokenWrong)?;
+    logos::wanted(cx.app, &client, cx.now);
     Ok(Registered {
         client,
         secret,
         access_token: owner.access_token,
+        statement: None,
     })
 }
 

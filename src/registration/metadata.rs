@@ -226,8 +226,7 @@ fn request_objects(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Ref
     Ok(())
 }
 
-/// The sector of a pairwise client is the one host of its redirect URIs, or that of `sector_identifier_uri` (OpenID Connect
-/// Core §8.1).
+/// Which sector a pairwise client belongs to is found out by [`super::sector`], which may have to look outside.
 fn subject(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Refusal> {
     let kind = from.word("subject_type", SubjectType::ALL)?;
     let uri = from.text("sector_identifier_uri")?;
@@ -235,12 +234,7 @@ fn subject(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Refusal> {
     if kind != Some(SubjectType::Pairwise) {
         return Ok(());
     }
-    let sector = match &uri {
-        Some(uri) => rules::host(uri),
-        None => rules::one_host(&to.redirect_uris),
-    };
-    let why = "pairwise needs a sector_identifier_uri, or redirect URIs that have one host in common";
-    let sector = sector.ok_or_else(|| Refusal::metadata("subject_type", why))?;
+    let sector = String::new();
     to.subject = SubjectPolicy::Pairwise { sector, uri };
     Ok(())
 }

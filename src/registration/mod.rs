@@ -11,6 +11,8 @@ mod policy;
 mod refusal;
 pub mod register;
 pub mod rules;
+mod sector;
+mod statement;
 
 pub use policy::Policy;
 pub use refusal::{Refusal, RegistrationError};

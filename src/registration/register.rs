@@ -1,12 +1,13 @@
 //! A client registers itself (RFC 7591 §3).
 
 use super::answer::Registered;
-use super::{Policy, RegistrationCx, RegistrationError, metadata, names};
+use super::{Policy, RegistrationCx, RegistrationError, metadata, names, sector, statement};
 use crate::config::RegistrationMode;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::crypto::random;
 use crate::limits;
+use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
 use crate::model::registration::InitialAccessToken;
@@ -25,7 +26,9 @@ pub async fn register(
     limits::requests::permit_registration(cx.app, cx.caller, cx.now)?;
     let initial_token = admit(cx, presented).await?;
     let metadata = decide(cx, document).await?;
-    store(cx, metadata, initial_token.as_ref()).await
+    let mut registered = store(cx, metadata, initial_token.as_ref()).await?;
+    registered.keep_statement(cx.app.config(), document);
+    Ok(registered)
 }
 
 /// Whether the caller may register anything. Where everybody may, a token is not looked at.
@@ -56,8 +59,10 @@ async fn decide(cx: &RegistrationCx<'_>, document: &JsonObject) -> Result<Client
     if cx.app.store().count_self_registered().await? >= i64::from(config.max_clients) {
         return Err(Reason::RegistrationsTooMany.into());
     }
-    let metadata = metadata::read(document, &Policy::for_strangers(config))?;
+    let document = statement::over(cx, document).await?;
+    let mut metadata = metadata::read(&document, &Policy::for_strangers(config))?;
     names::check(cx.app, &metadata).await?;
+    sector::settle(cx.app, &mut metadata).await?;
     Ok(metadata)
 }
 
@@ -96,10 +101,12 @@ async fn store(
         Some(token) => event.detail("initial_token", token.id.to_string()),
         None => event,
     });
+    logos::wanted(cx.app, &client, cx.now);
     Ok(Registered {
         client,
         secret,
         access_token,
+        statement: None,
     })
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::refusal::Refusal;
+use crate::crypto::jwk_set::JwkSet;
 use crate::model::client::{ClientMetadata, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::display_text::label;
@@ -139,6 +140,21 @@ pub fn link(member: &'static str, text: &str) -> Result<String, Refusal> {
     Ok(url)
 }
 
+/// Where a sign-in starts at the client: a link like others, or at a host that people are sent back to anyway, such as an
+/// app's in a private network.
+pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<String, Refusal> {
+    const MEMBER: &str = "initiate_login_uri";
+    let start = host(text);
+    if start.is_some() && redirect_uris.iter().any(|uri| host(uri.as_str()) == start) {
+        return https(MEMBER, text);
+    }
+    link(MEMBER, text)
+}
+
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
 fn parse(text: &str) -> Option<Url> {
     let written = text.len() <= MAX_URI
         && text
@@ -166,34 +182,11 @@ fn names_this_machine_or_network(url: &Url) -> bool {
     }
 }
 
-/// The host of an address.
-pub fn host(url: &str) -> Option<String> {
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
-}
-
-/// The host that all redirect URIs have in common.
-pub fn one_host(uris: &[RedirectUri]) -> Option<String> {
-    let mut hosts = uris.iter().map(RedirectUri::display_host);
-    let first = hosts.next()?;
-    hosts.all(|host| host == first).then_some(first)
-}
-
-/// A JWK Set with public keys alone (RFC 7591 §2).
+/// A JWK Set with public keys alone (RFC 7591 §2), each of which can be used.
 pub fn jwks(set: &Value) -> Result<(), Refusal> {
-    const MAX_KEYS: usize = 50;
-    const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let refuse = |why: &str| Err(Refusal::metadata("jwks", why));
-    let Some(keys) = set.get("keys").and_then(Value::as_array) else {
-        return refuse("must be a JWK Set: an object with an array of keys");
-    };
-    if keys.is_empty() || keys.len() > MAX_KEYS || !keys.iter().all(Value::is_object) {
-        return refuse("must hold one to fifty keys");
-    }
-    let is_secret = |key: &Value| PRIVATE.iter().any(|name| key.get(name).is_some()) || key["kty"] == "oct";
-    if keys.iter().any(is_secret) {
-        return refuse("must hold public keys alone: never send a private key or a shared secret");
-    }
-    Ok(())
+    let read = JwkSet::register(set);
+    read.map(drop)
+        .map_err(|error| Refusal::metadata("jwks", error.to_string()))
 }
 
 /// Each once, in the order given.

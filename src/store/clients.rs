@@ -58,6 +58,11 @@ statements! {
         WHERE o.origin = $1 AND c.disabled_at IS NULL";
     SET_LOGO = "INSERT INTO client_logo (client_id, media_type, image) VALUES ($1, $2, $3)
         ON CONFLICT (client_id) DO UPDATE SET media_type = excluded.media_type, image = excluded.image";
+    // Takes the row: who changes the client meanwhile waits, or has changed its revision.
+    HOLD_REVISION = "UPDATE client SET revision = revision WHERE client_id = $1 AND revision = $2";
+    ADOPT_LOGO = "INSERT INTO client_logo (client_id, media_type, image) VALUES ($1, $2, $3)
+        ON CONFLICT (client_id) DO NOTHING";
+    DELETE_LOGO = "DELETE FROM client_logo WHERE client_id = $1";
     FIND_LOGO = "SELECT media_type, image FROM client_logo WHERE client_id = $1";
 }
 
@@ -200,7 +205,8 @@ impl Store {
         }
     }
 
-    /// Replaces the metadata of `client` by `metadata`, if nobody changed it since it was read.
+    /// Replaces the metadata of `client` by `metadata`, if nobody changed it since it was read. With another `logo_uri` its
+    /// picture goes, since it shows what the client no longer names.
     pub async fn update_client(
         &self,
         client: &Client,
@@ -221,6 +227,7 @@ impl Store {
         let (client, metadata) = (change.client, change.metadata);
         let id = client.client_id.as_str();
         let public = metadata.auth_methods.contains(&ClientAuthMethod::None);
+        let other_logo = metadata.about.logo_uri != client.metadata.about.logo_uri;
         let rows = in_transaction!(self, |tx| {
             let rows = sqlx::query(tx.text(&UPDATE_CLIENT))
                 .bind(id)
@@ -241,6 +248,9 @@ impl Store {
                 }
                 if public {
                     sqlx::query(tx.text(&DELETE_SECRETS)).bind(id).execute(&mut *tx).await?;
+                }
+                if other_logo {
+                    sqlx::query(tx.text(&DELETE_LOGO)).bind(id).execute(&mut *tx).await?;
                 }
                 if let Some(secret) = change.secret {
                     insert_secret!(tx, id, secret);
@@ -355,6 +365,31 @@ impl Store {
                 .bind(image)
                 .execute(db)
                 .await?;
+        })
+    }
+
+    /// Stores the picture that was fetched for `client`, unless the client has changed since it was read or has got one.
+    pub async fn adopt_logo(&self, client: &Client, media_type: &str, image: &[u8]) -> Result<bool> {
+        let id = client.client_id.as_str();
+        in_transaction!(self, |tx| {
+            let held = sqlx::query(tx.text(&HOLD_REVISION))
+                .bind(id)
+                .bind(client.revision)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            let stored = if held == 1 {
+                sqlx::query(tx.text(&ADOPT_LOGO))
+                    .bind(id)
+                    .bind(media_type)
+                    .bind(image)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected()
+            } else {
+                0
+            };
+            stored == 1
         })
     }
 

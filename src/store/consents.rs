@@ -40,6 +40,8 @@ pub struct AppOfUser {
     pub name: String,
     /// Whether it has a picture.
     pub has_logo: bool,
+    /// Where it can be told to begin a sign-in (OpenID Connect Core §4).
+    pub initiate_login_uri: Option<String>,
     /// The first time that the person allowed what still counts.
     pub since: Timestamp,
     /// All that they allow it.
@@ -129,6 +131,7 @@ impl AppOfUser {
         let scope = rows::scope(row.scope)?;
         Ok(Self {
             client_id: rows::client_id(row.client_id)?,
+            initiate_login_uri: row.metadata.0.about.initiate_login_uri,
             name: row.metadata.0.name,
             has_logo: row.has_logo,
             since: Timestamp(row.since),

@@ -70,6 +70,17 @@ impl<K: Eq + Hash, H: Clone> Family<K, H> {
     }
 }
 
+impl Inner {
+    fn fetches(&self, purpose: &'static str, outcome: &'static str) -> Histogram {
+        let key = (purpose, outcome);
+        let make = || {
+            let labels = [("outcome", outcome), ("purpose", purpose)];
+            (key, histogram(&self.recorder, &names::FETCHES, &labels))
+        };
+        self.fetches.get(&key, make)
+    }
+}
+
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_on() { "Metrics(on)" } else { "Metrics(off)" })
@@ -164,15 +175,16 @@ impl Metrics {
         inner.pool_timeouts.increment(1);
     }
 
+    /// Fetches for this purpose will be counted: from zero, so that the first is seen to come.
+    pub fn fetches_for(&self, purpose: &'static str) {
+        let Some(inner) = &self.0 else { return };
+        drop(inner.fetches(purpose, "ok"));
+    }
+
     /// Something was fetched for a client, or was not; how it ended.
     pub fn fetched(&self, purpose: &'static str, outcome: &'static str, took: Duration) {
         let Some(inner) = &self.0 else { return };
-        let key = (purpose, outcome);
-        let make = || {
-            let labels = [("outcome", outcome), ("purpose", purpose)];
-            (key, histogram(&inner.recorder, &names::FETCHES, &labels))
-        };
-        inner.fetches.get(&key, make).record(took);
+        inner.fetches(purpose, outcome).record(took);
     }
 
     /// Expired rows were removed from a table.

@@ -63,6 +63,14 @@ hint-parameter-repeated = Senden Sie jeden Parameter nur einmal.
 hint-parameter-malformed = Senden Sie Parameter als prozentkodiertes UTF-8 ohne NUL.
 hint-request = Vergleichen Sie die Anfrage mit RFC 6749, Abschnitt 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = Diese App hat sich selbst registriert. Der Betreiber dieses Dienstes hat sie nicht geprüft: Fahren Sie nur fort, wenn Sie die Adresse oben kennen.
+app-website = Über die App
+app-policy = Datenschutz
+app-terms = Nutzungsbedingungen
+your-apps = Ihre Apps
+open-app = Öffnen
 ## The front page, and signing out
 
 welcome = Willkommen
@@ -123,10 +131,7 @@ see-website = Die Adresse Ihrer Website sehen
 see-locale = Ihre Sprache sehen
 see-zoneinfo = Ihre Zeitzone sehen
 see-updated-at = Sehen, wann Ihr Profil zuletzt geändert wurde
-see-email = Ihre E-Mail-Adresse sehen
 see-email-verified = Sehen, ob Ihre E-Mail-Adresse bestätigt ist
-see-address = Ihre Postanschrift sehen
-see-phone-number = Ihre Telefonnummer sehen
 see-phone-number-verified = Sehen, ob Ihre Telefonnummer bestätigt ist
 scope-undescribed = „{ $scope }“ nutzen
 

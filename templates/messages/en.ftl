@@ -64,6 +64,14 @@ hint-parameter-repeated = Send each parameter once.
 hint-parameter-malformed = Send parameters as percent-encoded UTF-8 without NUL.
 hint-request = Compare the request with RFC 6749 section 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = This app registered itself. Nobody who runs this service has checked it: go on only if you know the address above.
+app-website = About the app
+app-policy = Privacy policy
+app-terms = Terms of use
+your-apps = Your apps
+open-app = Open
 ## The front page, and signing out
 
 welcome = Welcome
@@ -124,10 +132,7 @@ see-website = See the address of your website
 see-locale = See your language
 see-zoneinfo = See your time zone
 see-updated-at = See when your profile was last changed
-see-email = See your e-mail address
 see-email-verified = See whether your e-mail address is confirmed
-see-address = See your postal address
-see-phone-number = See your phone number
 see-phone-number-verified = See whether your phone number is confirmed
 scope-undescribed = Use “{ $scope }”
 

@@ -63,6 +63,14 @@ hint-parameter-repeated = Envíe cada parámetro una sola vez.
 hint-parameter-malformed = Envíe los parámetros en UTF-8 con codificación porcentual y sin NUL.
 hint-request = Compare la solicitud con la RFC 6749, sección 4.1.1.
 
+## What apps say about themselves
+
+app-unchecked = Esta aplicación se ha registrado por sí misma. El operador de este servicio no la ha comprobado: continúe solo si conoce la dirección de arriba.
+app-website = Acerca de la aplicación
+app-policy = Privacidad
+app-terms = Condiciones de uso
+your-apps = Sus aplicaciones
+open-app = Abrir
 ## The front page, and signing out
 
 welcome = Le damos la bienvenida
@@ -123,10 +131,7 @@ see-website = Ver la dirección de su sitio web
 see-locale = Ver su idioma
 see-zoneinfo = Ver su zona horaria
 see-updated-at = Ver cuándo se modificó su perfil por última vez
-see-email = Ver su dirección de correo electrónico
 see-email-verified = Ver si su dirección de correo electrónico está verificada
-see-address = Ver su dirección postal
-see-phone-number = Ver su número de teléfono
 see-phone-number-verified = Ver si su número de teléfono está verificado
 scope-undescribed = Usar «{ $scope }»
 

@@ -55,6 +55,14 @@ hint-parameter-repeated = 各パラメーターは一度だけ送信してくだ
 hint-parameter-malformed = パラメーターは、NUL を含まない UTF-8 をパーセントエンコードして送信してください。
 hint-request = RFC 6749 の 4.1.1 節と要求を照らし合わせてください。
 
+## What apps say about themselves
+
+app-unchecked = このアプリは自ら登録したもので、このサービスの運営者は確認していません。上のアドレスに心当たりがある場合にのみ続けてください。
+app-website = アプリについて
+app-policy = プライバシーポリシー
+app-terms = 利用規約
+your-apps = アプリ一覧
+open-app = 開く
 ## The front page, and signing out
 
 welcome = ようこそ
@@ -115,10 +123,7 @@ see-website = ウェブサイトのアドレスの参照
 see-locale = 言語の参照
 see-zoneinfo = タイムゾーンの参照
 see-updated-at = プロフィールの最終更新日時の参照
-see-email = メールアドレスの参照
 see-email-verified = メールアドレスが確認済みかどうかの参照
-see-address = 住所の参照
-see-phone-number = 電話番号の参照
 see-phone-number-verified = 電話番号が確認済みかどうかの参照
 scope-undescribed = 「{ $scope }」の利用
 

@@ -161,3 +161,14 @@ test('sign-in in a window of its own', async () => {
     assert.equal(profile.preferred_username, server.user.username);
   });
 });
+
+test('sign-out at the server, of which a frame learns', async () => {
+  await withApplication({}, async (page, application) => {
+    await enter(page, application);
+    await Promise.all([page.waitForURL(`${server.issuer}/**`), page.evaluate(() => void manager.signoutRedirect())]);
+    await page.getByText('signed out').first().waitFor();
+    await page.goto(application.origin);
+    await page.evaluate(() => window.ready);
+    assert.deepEqual(await renew(page), { error: 'login_required' });
+  });
+});

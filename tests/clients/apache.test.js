@@ -2,21 +2,40 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startApache } from './support/apache.js';
 import { answerPages, Browser } from './support/browser.js';
+import { makeCertificate } from './support/certificate.js';
 import { startInstallation } from './support/installation.js';
 
 const CALLBACK = '/private/callback';
 
+let directory;
 let server;
+let tls;
 
 before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'portcullis-httpd-tls-'));
+  tls = await makeCertificate(directory);
   server = await startInstallation({
     claims: { name: 'Alice Example', email: 'alice@example.org', email_verified: true },
+    settings: `
+[registration]
+mode = "open"
+
+[outbound]
+extra_ca = "${tls.certificate}"
+allow_hosts = ["localhost"]
+`,
   });
 });
-after(() => server?.stop());
+after(async () => {
+  await server?.stop();
+  if (directory) await rm(directory, { recursive: true });
+});
 
 /** Runs `body` with an httpd whose module is a registered client with these `settings` besides. */
 async function withApache({ client: options = [], settings = '' }, body) {
@@ -102,3 +121,52 @@ OIDCInfoHook access_token refresh_token userinfo`;
     assert.notEqual(second.refresh_token, first.refresh_token);
   });
 });
+
+// With a folder for metadata, the module takes whatever provider it is sent to, and registers itself there. It insists on https.
+test('httpd registers itself, and signs people out at the server too', async () => {
+  const oidc = async ({ secureOrigin, files }) => {
+    const metadata = join(files, 'metadata');
+    await mkdir(metadata);
+    await chmod(metadata, 0o777); // the module writes as nobody
+    return `OIDCMetadataDir ${metadata}
+OIDCRedirectURI ${secureOrigin}${CALLBACK}
+OIDCCryptoPassphrase ${randomUUID()}
+OIDCClientName "An intranet that registered itself"
+OIDCScope "openid profile email"
+OIDCPKCEMethod S256
+OIDCRemoteUserClaim preferred_username
+OIDCDefaultLoggedOutURL ${secureOrigin}/open
+`;
+  };
+  const apache = await startApache({ oidc, tls });
+  try {
+    const browser = new Browser({ ca: await readFile(tls.certificate) });
+    const shown = await answerPages(browser, await chooseProvider(apache, browser), server);
+    assert.equal(shown.url.href, `${apache.secureOrigin}/private`, shown.text);
+    assert.ok(shown.text.includes(`iss=${server.issuer}\n`) && shown.text.includes(`user=${server.user.username}\n`), shown.text);
+
+    const leave = new URL(apache.secureOrigin + CALLBACK);
+    leave.searchParams.set('logout', `${apache.secureOrigin}/open`);
+    const left = await browser.open(leave);
+    assert.equal(left.text, 'everybody may read this\n', `at ${left.url}`);
+    const again = await chooseProvider(apache, browser);
+    assert.ok(again.document.querySelector('input[name=password]'), 'the server asks who it is');
+  } catch (error) {
+    error.message += `\n${await apache.log()}`;
+    throw error;
+  } finally {
+    await apache.stop();
+  }
+});
+
+/** Opens the page that asks for a sign-in, and tells the module, which asks for it, where people have their accounts. */
+async function chooseProvider(apache, browser) {
+  const asked = await browser.open(`${apache.secureOrigin}/private`);
+  const form = asked.document.querySelector('form:has(input[name=iss])');
+  const chosen = new URL(apache.secureOrigin + CALLBACK);
+  for (const input of form.querySelectorAll('input[name]')) {
+    chosen.searchParams.set(input.getAttribute('name'), input.getAttribute('value'));
+  }
+  chosen.searchParams.set('iss', server.issuer);
+  return browser.open(chosen);
+}

@@ -13,7 +13,7 @@ const TIERS: &[&[&str]] = &[
     &["crypto", "outbound", "quota", "telemetry"],
     &["store"],
     &["app"],
-    &["limits", "client_keys"],
+    &["limits", "client_keys", "logos"],
     &[
         "client_auth",
         "tokens",
@@ -39,6 +39,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ),
     ("outbound", "telemetry", "what is fetched for clients is counted"),
     ("grants", "tokens", "a grant ends in tokens"),
+    (
+        "registration",
+        "tokens",
+        "the sector of a client decides on its subjects",
+    ),
     (
         "authorize",
         "tokens",
@@ -128,6 +133,22 @@ const CLOCKS: &[(&str, &[&str])] = &[
             "store/postgres.rs",
         ],
     ),
+];
+
+/// What reaches another machine, and where it may be named: an address that a client named goes through the one guard, and
+/// the client without a guard is for the edges, which act on their operator's word.
+const REACH: &[(&str, &[&str])] = &[
+    ("GuardedFetch::new", &["app.rs", "cli/"]),
+    ("GuardedFetch::resolving", &["outbound/"]),
+    ("Outbound::new", &["cli/", "playground/"]),
+    ("lookup_host", &["outbound/resolver.rs"]),
+    ("to_socket_addrs", &["cli/"]),
+    ("TcpStream", &["cli/"]),
+    ("TcpSocket", &[]),
+    ("TcpListener", &["cli/"]),
+    ("UdpSocket", &[]),
+    ("UnixStream", &[]),
+    ("UnixDatagram", &["cli/notify.rs"]),
 ];
 
 /// Functions over 60 lines: file, name, why.
@@ -273,6 +294,18 @@ fn clocks_are_read_at_the_edges() {
         }
     }
     assert_none(&findings, "time is an argument");
+}
+
+#[test]
+fn the_network_is_reached_by_known_ways() {
+    let mut findings = Vec::new();
+    for (name, places) in REACH {
+        let strangers = files().iter().filter(|file| !within(file, places));
+        for file in strangers {
+            findings.extend(file.lines_with(name).map(|line| format!("{}:{line} {name}", file.path)));
+        }
+    }
+    assert_none(&findings, "what clients name is fetched through `app.fetch()` alone");
 }
 
 #[test]

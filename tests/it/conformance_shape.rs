@@ -362,7 +362,7 @@ both_stores! {
     async fn oidcc_request_uri_and_request_rejected_as_unsupported(db: TestDb) {
         let suite = Suite::new(db).await;
         for (name, value, error) in [
-            ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
+            ("request", "eyJhbGciOiJub25lIn0.e30.", "invalid_request_object"),
             ("request_uri", "https://suite.example/object", "request_uri_not_supported"),
         ] {
             let answer = suite.browser().authorize(&suite.request("openid").set(name, value)).await.callback();

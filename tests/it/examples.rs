@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::process::{isolate, portcullis, run};
+use portcullis::protocol::standard_claims::SCOPE_CLAIMS;
+
+use crate::support::process::{configure, isolate, portcullis, run};
+use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, TestServer, Tokens, both_stores, scope};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -152,5 +155,92 @@ fn systemd_takes_the_unit() {
         let ended = run(command);
         assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
         assert!(!ended.stderr.contains("portcullis.service:"), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_conformance_settings_are_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = root().join("config/examples/conformance.toml");
+    let mut command = portcullis(&["config", "check", "--config", config.to_str().unwrap()]);
+    command.current_dir(folder.path());
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // Loaded for what it is for, and not in the place of others.
+    let mut command = portcullis(&["config", "show", "--config", config.to_str().unwrap()]);
+    command.current_dir(folder.path());
+    let shown = run(command).stdout;
+    for line in [
+        "issuer = \"https://op.internal:8443\"",
+        "tls_certificate = \"op.crt\"",
+        "mode = \"open\"",
+        "pkce = \"optional\"",
+        "\"localhost.emobix.co.uk\"",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+}
+
+/// Every client and API that the README and the examples have registered, in their order, on one database.
+#[test]
+fn every_client_of_the_readme_can_be_registered() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut redirect_uris = Vec::new();
+    for path in ["README.md", "config/examples/conformance.toml"] {
+        for call in calls(&read(path)) {
+            let registers =
+                matches!(&call[..], [noun, verb, ..] if verb == "create" && (noun == "client" || noun == "api"));
+            if !registers || call.iter().any(|word| word == "--logo") {
+                continue;
+            }
+            let mut arguments: Vec<_> = call.iter().map(String::as_str).collect();
+            if let Some(config) = arguments.iter().position(|word| *word == "--config") {
+                arguments.drain(config..config + 2); // its certificate is not here
+            }
+            arguments.extend(["--json", "--data", data, "--issuer", "https://id.example.org"]);
+            let ended = run(portcullis(&arguments));
+            assert_eq!(ended.code, Some(0), "{call:?}: {}", ended.stderr);
+            redirect_uris.extend(call.iter().filter(|word| word.contains("://")).cloned());
+        }
+    }
+    for app in [
+        "argocd", "gitlab", "git.", "grafana", "vault", ":8000", "cloud", "tools", "pve", "emobix",
+    ] {
+        assert!(
+            redirect_uris.iter().any(|uri| uri.contains(app)),
+            "{app}: {redirect_uris:?}"
+        );
+    }
+}
+
+both_stores! {
+    /// Every standard claim of `user.json`, from the command line to the client.
+    async fn the_user_of_the_example_has_every_claim(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let claims = root().join("config/examples/user.json");
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, PASSWORD).unwrap();
+        let mut command = portcullis(&["user", "create", "alice", "--claims", claims.to_str().unwrap(), "--password-file"]);
+        command.arg(&password).args(["--issuer", server.app.issuer()]);
+        configure(&mut command, &server, folder.path(), &[]);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+
+        let all = "openid profile email address phone";
+        let spec = ClientSpec::web("web").metadata(|metadata| metadata.scope = scope(all));
+        let client = server.add_client(spec).await;
+        let request = AuthRequest::new(&client, all);
+        let answer = Browser::new(&server).grant(&request, "alice").await;
+        let tokens = Tokens::of(server.redeem(&client, &answer.code(), &request).await);
+        let mut told = server.userinfo(&tokens.access).await.expect(200).json();
+        let told = told.as_object_mut().unwrap();
+        assert!(told.remove("sub").is_some() && told.remove("updated_at").is_some(), "the server's own");
+        let written: serde_json::Value = serde_json::from_str(&read(claims)).unwrap();
+        assert_eq!(serde_json::Value::from(told.clone()), written);
+        let named = SCOPE_CLAIMS.iter().flat_map(|(_, claims)| *claims);
+        let missing: Vec<_> = named.filter(|claim| !told.contains_key(**claim)).collect();
+        assert!(missing.is_empty(), "the file leaves out {missing:?}");
     }
 }

@@ -21,6 +21,7 @@ mod client_keys;
 mod conformance_shape;
 mod examples;
 mod languages;
+mod logos;
 mod metrics;
 mod oauth2_client;
 mod openidconnect_client;

@@ -1,5 +1,5 @@
 //! The crate `openidconnect` as the relying party, with all of its checks on: discovery, code with PKCE and nonce, ID
-//! token, userinfo, refresh, the client's own token, revocation.
+//! token, userinfo, refresh, the client's own token, revocation, sign-out.
 
 use std::convert::Infallible;
 
@@ -9,13 +9,14 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, HttpRequest,
-    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RevocationUrl, Scope, TokenResponse as _,
+    HttpResponse, IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RevocationUrl, Scope, TokenResponse as _,
 };
+use portcullis::protocol::redirect_uri::RedirectUri;
 use portcullis::protocol::signing_alg::SigningAlg;
 use url::Url;
 
-use crate::support::{Browser, ClientSpec, Landed, PASSWORD, TestClient, TestServer, both_stores};
+use crate::support::{AuthRequest, Browser, ClientSpec, Landed, PASSWORD, TestClient, TestServer, both_stores};
 
 const ISSUER: &str = "https://id.example";
 
@@ -223,5 +224,40 @@ both_stores! {
             panic!("not an error of RFC 6749: {refused:?}");
         };
         assert_eq!(response.error().as_ref(), "invalid_grant");
+    }
+
+    /// RP-initiated: the person comes back to the client with its state, and is signed out here.
+    async fn signing_out(db: TestDb) {
+        const BYE: &str = "https://shop.example/bye";
+        let server = TestServer::new(db).await;
+        server.alice().await;
+        let spec = ClientSpec::web("shop").metadata(|metadata| {
+            metadata.logout.redirect_uris = vec![RedirectUri::register(BYE).unwrap()];
+        });
+        let client = server.add_client(spec).await;
+        let http = |request| send(server.clone(), request);
+        let issuer = IssuerUrl::new(ISSUER.to_owned()).unwrap();
+        let metadata = ProviderMetadataWithLogout::discover_async(issuer, &http).await.unwrap();
+        let end_session = metadata.additional_metadata().end_session_endpoint.clone();
+        let rp = CoreClient::from_provider_metadata(metadata, ClientId::new(client.id.clone()), secret(&client))
+            .set_redirect_uri(RedirectUrl::new(client.redirect_uri.clone()).unwrap());
+
+        let mut browser = Browser::new(&server);
+        let request = AuthRequest::new(&client, "openid");
+        let code = browser.grant(&request, "alice").await.code();
+        let verifier = PkceCodeVerifier::new(request.verifier.clone());
+        let exchange = rp.exchange_code(AuthorizationCode::new(code)).unwrap().set_pkce_verifier(verifier);
+        let tokens = exchange.request_async(&http).await.unwrap();
+
+        let state = CsrfToken::new_random();
+        let address = LogoutRequest::from(end_session.expect("an endpoint to sign out at"))
+            .set_id_token_hint(tokens.id_token().unwrap())
+            .set_post_logout_redirect_uri(PostLogoutRedirectUrl::new(BYE.to_owned()).unwrap())
+            .set_state(state.clone())
+            .http_get_url();
+        let back = browser.open(address.as_str().strip_prefix(ISSUER).unwrap()).await.callback();
+        assert_eq!((back.uri.as_str(), back.get("state")), (BYE, state.secret().as_str()));
+        let silent = browser.authorize(&request.set("prompt", "none")).await.callback();
+        assert_eq!(silent.get("error"), "login_required");
     }
 }

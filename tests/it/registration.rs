@@ -1,7 +1,10 @@
 //! Clients that register themselves (RFC 7591) and look after it (RFC 7592), through the router.
 
+mod command;
 mod managing;
 mod metadata;
+mod outside;
+mod pages;
 mod registering;
 
 use portcullis::config::{Config, RegistrationMode};

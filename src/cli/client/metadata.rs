@@ -1,39 +1,72 @@
 //! What may be registered: defaults, and how the properties of a client fit together.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
+use super::about;
 use super::options::Options;
 use crate::cli::cx::Cx;
 use crate::cli::text;
-use crate::model::client::{ClientMetadata, ConsentPolicy, PkcePolicy};
+use crate::crypto::jwt::strict_object;
+use crate::model::client::{ClientMetadata, ConsentPolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::grant_type::GrantType as Grant;
 use crate::protocol::ids::ClientId;
 use crate::protocol::redirect_uri::RedirectUri;
-use crate::protocol::scope::{OFFLINE_ACCESS, OPENID_SCOPES, Scope};
+use crate::protocol::scope::Scope;
+use crate::registration::manage::keep_what_is_the_operators;
+use crate::registration::rules::{self, unique};
+use crate::registration::{self, Policy};
 
-/// The longest name.
-const MAX_NAME: usize = 100;
-
-/// The metadata of a new client.
-pub fn new(name: &str, public: bool, options: &Options) -> anyhow::Result<ClientMetadata> {
-    let mut metadata = ClientMetadata {
-        auth_methods: default_auth_methods(public),
-        grant_types: default_grant_types(options),
-        ..ClientMetadata::new("")
-    };
+/// The metadata of a new client: of a file, or the defaults, under what the flags say.
+pub fn new(name: Option<&str>, public: bool, options: &Options) -> anyhow::Result<ClientMetadata> {
     ensure!(
         !public || options.auth_method.iter().all(|method| *method == Method::None),
         "a public client has no secret: leave --auth-method out, or register a confidential client without --public"
     );
-    metadata.name = checked_name(name)?;
+    let mut metadata = match &options.metadata {
+        Some(file) => read(file, &Policy::for_operators())?,
+        None => ClientMetadata {
+            auth_methods: default_auth_methods(public),
+            grant_types: default_grant_types(options),
+            ..ClientMetadata::new("")
+        },
+    };
+    if public {
+        metadata.auth_methods = default_auth_methods(true);
+    }
+    if let Some(name) = name {
+        metadata.name = checked_name(name)?;
+    }
     apply(&mut metadata, options)?;
-    if options.scope.is_empty() {
-        metadata.scope = default_scope(&metadata.grant_types);
+    if options.metadata.is_none() && options.scope.is_empty() {
+        metadata.scope = Policy::for_operators().default_scope(&metadata.grant_types);
     }
     check(&metadata)?;
     Ok(metadata)
+}
+
+/// The metadata of `client` with that of `file` in its place, if there is one. What RFC 7591 has no word for stays.
+pub fn replaced(client: &ClientMetadata, file: Option<&Path>) -> anyhow::Result<ClientMetadata> {
+    let Some(file) = file else { return Ok(client.clone()) };
+    let policy = Policy {
+        self_registered: client.about.self_registered,
+        ..Policy::for_operators()
+    };
+    let mut metadata = read(file, &policy)?;
+    keep_what_is_the_operators(client, &mut metadata);
+    Ok(metadata)
+}
+
+/// Reads a registration (RFC 7591 §2) from a file, or from standard input.
+fn read(file: &Path, policy: &Policy) -> anyhow::Result<ClientMetadata> {
+    const MAX: u64 = 256 * 1024;
+    let shown = file.display();
+    let document = strict_object(&text::read(file, MAX)?);
+    let document = document.with_context(|| format!("{shown} is no JSON object in which every member occurs once"))?;
+    registration::metadata::read(&document, policy).with_context(|| shown.to_string())
 }
 
 fn default_auth_methods(public: bool) -> Vec<Method> {
@@ -55,15 +88,6 @@ fn default_grant_types(options: &Options) -> Vec<Grant> {
     }
 }
 
-fn default_scope(grant_types: &[Grant]) -> Scope {
-    let for_people = grant_types.contains(&Grant::AuthorizationCode) || grant_types.contains(&Grant::DeviceCode);
-    if !for_people {
-        return Scope::default();
-    }
-    let refreshes = grant_types.contains(&Grant::RefreshToken);
-    Scope::from_tokens(OPENID_SCOPES.iter().copied()).filter(|token| refreshes || token != OFFLINE_ACCESS)
-}
-
 /// Puts what was given over `metadata`. A list that is given replaces the one that is there.
 pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result<()> {
     if !options.redirect_uri.is_empty() {
@@ -73,19 +97,19 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
         }
     }
     if !options.grant_type.is_empty() {
-        metadata.grant_types = unique(&options.grant_type);
+        metadata.grant_types = unique(options.grant_type.iter().copied());
     }
     if !options.scope.is_empty() {
         metadata.scope = parse_scope(&options.scope)?;
     }
     if !options.auth_method.is_empty() {
-        metadata.auth_methods = unique(&options.auth_method);
+        metadata.auth_methods = unique(options.auth_method.iter().copied());
     }
     if let Some(audience) = &options.default_audience {
         metadata.default_audience = Some(text::audience(audience)?);
     }
     if !options.resource_server_for.is_empty() {
-        metadata.resource_server_for = unique(&options.resource_server_for);
+        metadata.resource_server_for = unique(options.resource_server_for.iter().cloned());
     }
     if options.trusted {
         metadata.consent = ConsentPolicy::Trusted;
@@ -95,6 +119,7 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
     }
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
     metadata.id_token_alg = options.id_token_alg.unwrap_or(metadata.id_token_alg);
+    about::apply(metadata, &options.about)?;
     Ok(())
 }
 
@@ -120,37 +145,7 @@ pub fn remove_redirect_uri(metadata: &mut ClientMetadata, uri: &str) -> anyhow::
 
 /// The rules that no single property shows.
 pub fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
-    let may = |grant| metadata.grant_types.contains(&grant);
-    let public = metadata.auth_methods.contains(&Method::None);
-    ensure!(
-        !public || metadata.auth_methods.len() == 1,
-        "a client is public (none) or has a secret, not both"
-    );
-    ensure!(
-        !(public && may(Grant::ClientCredentials)),
-        "client_credentials needs a client that keeps a secret: a public client cannot use it (RFC 6749 section 4.4)"
-    );
-    ensure!(
-        !public || metadata.resource_server_for.is_empty(),
-        "a resource server proves who it is when it looks up tokens: a public client cannot be one (RFC 7662 section 2.1)"
-    );
-    ensure!(
-        !(public && metadata.pkce == PkcePolicy::Optional),
-        "PKCE is what protects a public client: it cannot be optional (RFC 9700 section 2.1.1)"
-    );
-    ensure!(
-        !may(Grant::AuthorizationCode) || !metadata.redirect_uris.is_empty(),
-        "authorization_code needs a place to answer: give --redirect-uri, such as https://app.example/callback"
-    );
-    ensure!(
-        !may(Grant::RefreshToken) || may(Grant::AuthorizationCode) || may(Grant::DeviceCode),
-        "refresh_token needs a grant that issues refresh tokens: add --grant-type authorization_code"
-    );
-    ensure!(
-        metadata.redirect_uris.len() <= MAX_REDIRECT_URIS,
-        "a client has at most {MAX_REDIRECT_URIS} redirect URIs"
-    );
-    Ok(())
+    Ok(rules::check(metadata)?)
 }
 
 /// Whether what it is the resource server of exists: a typing error would otherwise show as tokens that are never active.
@@ -163,12 +158,9 @@ pub async fn check_resource_servers(cx: &Cx, metadata: &ClientMetadata) -> anyho
     Ok(())
 }
 
-/// Every authorization request reads them all.
-const MAX_REDIRECT_URIS: usize = 100;
-
 /// Checks a name that people are asked to trust.
 pub fn checked_name(name: &str) -> anyhow::Result<String> {
-    text::label("the name of a client", name, MAX_NAME)
+    text::label("the name of a client", name, rules::MAX_NAME)
 }
 
 /// A `client_id` that the operator chose, or a new one. One that looks like a UUID could equal the `sub` of a user, for which
@@ -199,19 +191,11 @@ fn parse_scope(given: &[String]) -> anyhow::Result<Scope> {
     })
 }
 
-fn unique<T: Clone + PartialEq>(given: &[T]) -> Vec<T> {
-    let mut all = Vec::new();
-    for item in given {
-        if !all.contains(item) {
-            all.push(item.clone());
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::client::PkcePolicy;
+    use crate::protocol::scope::OFFLINE_ACCESS;
 
     fn with_redirect() -> Options {
         Options {
@@ -222,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_application_and_a_service_get_the_usual_properties() {
-        let app = new("App", false, &with_redirect()).unwrap();
+        let app = new(Some("App"), false, &with_redirect()).unwrap();
         assert_eq!(app.grant_types, [Grant::AuthorizationCode, Grant::RefreshToken]);
         assert_eq!(
             app.scope.to_string(),
@@ -231,11 +215,11 @@ mod tests {
         assert_eq!(app.auth_methods, [Method::ClientSecretBasic, Method::ClientSecretPost]);
         assert_eq!(app.pkce, PkcePolicy::Required);
 
-        let service = new("Service", false, &Options::default()).unwrap();
+        let service = new(Some("Service"), false, &Options::default()).unwrap();
         assert_eq!(service.grant_types, [Grant::ClientCredentials]);
         assert!(service.scope.is_empty());
 
-        let public = new("Public", true, &with_redirect()).unwrap();
+        let public = new(Some("Public"), true, &with_redirect()).unwrap();
         assert_eq!(public.auth_methods, [Method::None]);
     }
 
@@ -245,7 +229,7 @@ mod tests {
             grant_type: vec![Grant::AuthorizationCode],
             ..with_redirect()
         };
-        let scope = new("App", false, &options).unwrap().scope;
+        let scope = new(Some("App"), false, &options).unwrap().scope;
         assert!(scope.contains("openid") && !scope.contains(OFFLINE_ACCESS));
     }
 
@@ -277,7 +261,7 @@ mod tests {
         for (what, public, change) in cases {
             let mut options = with_redirect();
             change(&mut options);
-            assert!(new("App", public, &options).is_err(), "{what}");
+            assert!(new(Some("App"), public, &options).is_err(), "{what}");
         }
     }
 
@@ -299,7 +283,7 @@ mod tests {
 
     #[test]
     fn lists_replace_and_single_uris_come_and_go() {
-        let mut metadata = new("App", false, &with_redirect()).unwrap();
+        let mut metadata = new(Some("App"), false, &with_redirect()).unwrap();
         add_redirect_uri(&mut metadata, "https://app.example/two").unwrap();
         add_redirect_uri(&mut metadata, "https://app.example/two").unwrap();
         assert_eq!(metadata.redirect_uris.len(), 2);
@@ -308,5 +292,65 @@ mod tests {
         apply(&mut metadata, &with_redirect()).unwrap();
         assert_eq!(metadata.redirect_uris[0].as_str(), "https://app.example/callback");
         assert_eq!(metadata.redirect_uris.len(), 1);
+    }
+
+    #[test]
+    fn a_file_speaks_the_words_of_rfc_7591_and_flags_win_over_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("client.json");
+        let with = |document: &str, change: fn(&mut Options), name| {
+            std::fs::write(&file, document).unwrap();
+            let mut options = Options {
+                metadata: Some(file.clone()),
+                ..Options::default()
+            };
+            change(&mut options);
+            new(name, false, &options)
+        };
+        let document = r#"{"client_name":"App","redirect_uris":["https://app.example/cb"],"scope":"openid jobs:run",
+            "grant_types":["authorization_code","client_credentials"],"token_endpoint_auth_method":"client_secret_post",
+            "backchannel_logout_uri":"https://app.example/out","contacts":["ops@app.example"]}"#;
+        let app = with(document, |_| {}, None).unwrap();
+        assert_eq!(app.auth_methods, [Method::ClientSecretPost]);
+        assert_eq!(app.scope.to_string(), "openid jobs:run", "an operator gives any scope");
+        assert_eq!(app.grant_types, [Grant::AuthorizationCode, Grant::ClientCredentials]);
+        assert!(!app.about.self_registered && app.logout.backchannel.is_some());
+        let flags = |options: &mut Options| {
+            options.trusted = true;
+            options.scope = vec!["openid".into()];
+        };
+        let app = with(document, flags, Some("Renamed")).unwrap();
+        assert_eq!(
+            (app.name.as_str(), app.scope.to_string().as_str()),
+            ("Renamed", "openid")
+        );
+        assert_eq!(app.consent, ConsentPolicy::Trusted);
+        for (bad, member) in [
+            (r#"{"redirect_uris":["https://app.example/cb#x"]}"#, "redirect_uris"),
+            (
+                r#"{"redirect_uris":["https://app.example/cb"],"tos_uri":"http://app.example/"}"#,
+                "tos_uri",
+            ),
+            (r#"{"client_name":"a","client_name":"b"}"#, "occurs once"),
+            ("[]", "occurs once"),
+        ] {
+            let error = format!("{:#}", with(bad, |_| {}, None).unwrap_err());
+            assert!(error.contains(member) && error.contains("client.json"), "{error}");
+        }
+
+        // An update replaces what the file speaks of, and keeps what it has no words for.
+        let before = ClientMetadata {
+            default_audience: Some("https://api.example".into()),
+            ..app
+        };
+        std::fs::write(&file, r#"{"redirect_uris":["https://app.example/new"]}"#).unwrap();
+        let after = replaced(&before, Some(&file)).unwrap();
+        assert_eq!(after.redirect_uris[0].as_str(), "https://app.example/new");
+        assert_eq!(
+            (after.consent, &after.default_audience),
+            (ConsentPolicy::Trusted, &before.default_audience)
+        );
+        assert!(after.about.contacts.is_empty());
+        assert_eq!(replaced(&before, None).unwrap(), before);
     }
 }

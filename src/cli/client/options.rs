@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::about::AboutOptions;
 use super::subject::SubjectOptions;
 use crate::cli::text;
 use crate::model::client::PkcePolicy;
@@ -48,6 +49,12 @@ pub struct Options {
     /// Which `sub` it sees.
     #[command(flatten)]
     pub subject: SubjectOptions,
+    /// What people are told about it, and where it listens.
+    #[command(flatten)]
+    pub about: AboutOptions,
+    /// Its properties as a JSON object in the words of RFC 7591 and OpenID Connect Registration; other flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub metadata: Option<PathBuf>,
     /// A picture for the sign-in and consent pages: PNG, JPEG or WebP, at most 256 KiB and 1024 pixels a side
     #[arg(long, value_name = "FILE")]
     pub logo: Option<PathBuf>,

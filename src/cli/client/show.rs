@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::cli::cx::Cx;
 use crate::cli::output;
 use crate::crypto::opaque::OpaqueToken;
-use crate::model::client::{Client, ConsentPolicy, PkcePolicy, SubjectPolicy};
+use crate::model::client::{Client, ClientMetadata, ConsentPolicy, PkcePolicy, SubjectPolicy};
 use crate::protocol::scope::OPENID_SCOPES;
+use crate::registration::answer;
 use crate::store::SecretRotation;
 use crate::time::Timestamp;
 
@@ -145,6 +146,7 @@ fn card(client: &Client, now: Timestamp) -> String {
         ("ID token alg", metadata.id_token_alg.to_string()),
         ("logo", logo.to_owned()),
     ]);
+    rows.extend(registered(metadata));
     rows.extend(client.live_secrets(now).map(|secret| {
         let until = secret
             .expires_at
@@ -157,6 +159,52 @@ fn card(client: &Client, now: Timestamp) -> String {
         ("changed", output::date(client.updated_at)),
     ]);
     output::card(&rows)
+}
+
+/// The members beside those that have a row of their own, in the words of RFC 7591.
+fn registered(metadata: &ClientMetadata) -> Vec<(&'static str, String)> {
+    const SHOWN: &[&str] = &[
+        "application_type",
+        "client_uri",
+        "policy_uri",
+        "tos_uri",
+        "logo_uri",
+        "initiate_login_uri",
+        "contacts",
+        "software_id",
+        "software_version",
+        "post_logout_redirect_uris",
+        "backchannel_logout_uri",
+        "frontchannel_logout_uri",
+        "jwks_uri",
+        "token_endpoint_auth_signing_alg",
+        "id_token_encrypted_response_alg",
+        "id_token_encrypted_response_enc",
+        "userinfo_signed_response_alg",
+        "userinfo_encrypted_response_alg",
+        "userinfo_encrypted_response_enc",
+        "request_object_signing_alg",
+        "request_uris",
+        "default_max_age",
+        "default_acr_values",
+    ];
+    let members = answer::metadata(metadata);
+    let shown = SHOWN
+        .iter()
+        .filter_map(|name| Some((*name, plain(members.get(*name)?))));
+    let mut rows: Vec<_> = shown.collect();
+    if metadata.about.self_registered {
+        rows.push(("registered by", "itself: nobody has checked what it says".to_owned()));
+    }
+    rows
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
 }
 
 fn document(client: &Client, now: Timestamp) -> Value {

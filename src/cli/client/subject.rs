@@ -44,7 +44,9 @@ pub async fn settle(
         metadata.subject = SubjectPolicy::Public;
         return Ok(());
     }
-    let stays = before.is_some_and(|before| before.redirect_uris == metadata.redirect_uris);
+    let same =
+        |before: &ClientMetadata| before.redirect_uris == metadata.redirect_uris && before.subject == metadata.subject;
+    let stays = before.is_some_and(same);
     if stays && given.is_none() && metadata.subject != SubjectPolicy::Public {
         return Ok(());
     }

@@ -83,7 +83,7 @@ pub async fn run(cx: &Cx, args: &UpdateArgs) -> anyhow::Result<()> {
 
 impl UpdateArgs {
     fn changed(&self, client: &Client) -> anyhow::Result<ClientMetadata> {
-        let mut metadata = client.metadata.clone();
+        let mut metadata = metadata::replaced(&client.metadata, self.options.metadata.as_deref())?;
         if let Some(name) = &self.name {
             metadata.name = metadata::checked_name(name)?;
         }

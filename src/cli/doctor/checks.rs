@@ -7,7 +7,7 @@ mod storage;
 use super::facts::Facts;
 use crate::cli::output;
 use machine::{data_dir, disk, open_files};
-use reach::{certificate, clock, configuration, issuer, network, proxies};
+use reach::{certificate, clock, configuration, fetches, issuer, network, proxies, registration};
 use storage::{connections, database, history, master_key, people_and_apps, schema, signing_keys, writes};
 
 /// How bad it is.
@@ -56,6 +56,8 @@ pub const CHECKS: &[Check] = &[
     clock,
     certificate,
     proxies,
+    fetches,
+    registration,
     database,
     schema,
     writes,

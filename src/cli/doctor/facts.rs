@@ -13,7 +13,7 @@ use crate::crypto::keys::KeyRing;
 use crate::http::paths;
 use crate::jobs::last_seen;
 use crate::model::signing_key::SigningKey;
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Outbound, OutboundError, count_authorities};
 use crate::store::{Inspection, MigrationState, Registered, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
@@ -31,6 +31,8 @@ pub struct Facts {
     pub master_key: Option<Result<MasterKeyFound, String>>,
     /// The certificate that the configuration names.
     pub certificate: Option<Result<CertificateFound, String>>,
+    /// How many authorities `outbound.extra_ca` holds; an error is why it cannot be used.
+    pub authorities: Result<usize, String>,
     /// The data directory, unless there is none.
     pub data_dir: Option<Directory>,
     /// How many files this process may have open, if that is bounded.
@@ -101,6 +103,7 @@ impl Facts {
         Self {
             master_key: find_master_key(&config, keys.unwrap_or_default()),
             certificate: find_certificate(&config),
+            authorities: count_authorities(&config.outbound.extra_ca).map_err(|error| error.to_string()),
             data_dir: look_at(&config.server.data_dir),
             open_files: getrlimit(Resource::Nofile).current,
             doubted_since: last_seen::doubted_since(&config),

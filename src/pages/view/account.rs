@@ -246,6 +246,8 @@ pub struct AppLine {
     pub since: When,
     /// When it last fetched tokens.
     pub last_used: Option<When>,
+    /// Where it begins a sign-in by itself, if it can be told to.
+    pub open_href: Option<String>,
     /// Where access is taken back.
     pub href: String,
 }

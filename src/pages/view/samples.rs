@@ -4,8 +4,8 @@ mod account;
 mod device;
 
 use super::{
-    Account, AccountChoice, App, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home,
-    LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
+    Account, AccountChoice, App, AppAbout, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost,
+    Frame, Home, LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
 };
 use crate::pages::text::Language;
 
@@ -139,6 +139,16 @@ fn permissions(texts: &[(&str, &str)]) -> Vec<Permission> {
         .collect()
 }
 
+/// A client that nobody has looked at, with everything that it can say.
+fn about() -> AppAbout {
+    AppAbout {
+        unchecked: true,
+        client_href: Some("https://photos.example/".to_owned()),
+        policy_href: Some("https://photos.example/privacy".to_owned()),
+        tos_href: Some("https://photos.example/terms".to_owned()),
+    }
+}
+
 impl Login {
     /// First visit, each error, confirmation, and names from hostile clients.
     pub fn samples() -> Vec<Self> {
@@ -147,6 +157,7 @@ impl Login {
             action: "/login?interaction=01".to_owned(),
             csrf: CSRF.to_owned(),
             app: Some(app()),
+            about: about(),
             username: String::new(),
             reauth: false,
             error: None,
@@ -193,6 +204,7 @@ impl Consent {
             action: "/consent?interaction=01".to_owned(),
             csrf: CSRF.to_owned(),
             app: app(),
+            about: about(),
             account: ada(),
             permissions: permissions(&[
                 ("See your name and picture", "profile"),
@@ -309,11 +321,13 @@ impl Home {
             sign_out_action: "/sign-out".to_owned(),
             account_href: "/account".to_owned(),
             sign_in_href: "/login".to_owned(),
+            apps: Vec::new(),
         };
         let mut samples: Vec<_> = accounts()
             .into_iter()
             .map(|user| Self {
                 user: Some(user),
+                apps: vec![("Photos".to_owned(), "https://photos.example/login?iss=x".to_owned())],
                 ..signed_out.clone()
             })
             .collect();

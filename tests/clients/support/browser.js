@@ -1,13 +1,20 @@
 // A browser without script, as small as the client tests need: cookies, redirects, forms.
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { request as plain } from 'node:http';
+import { request as secure } from 'node:https';
 import { parse } from 'node-html-parser';
 
 const MAX_HOPS = 10;
 
 export class Browser {
   #cookies = new Map();
+  #ca;
+
+  /** `ca`: the certificate (PEM) to trust where an address is https. */
+  constructor({ ca } = {}) {
+    this.#ca = ca;
+  }
 
   /**
    * Follows redirects until a page answers, or until the server sends us to `callback`: that URL is never fetched.
@@ -16,7 +23,7 @@ export class Browser {
   async open(url, { callback, method = 'GET', body } = {}) {
     let next = new URL(url);
     for (let hop = 0; hop < MAX_HOPS; hop += 1) {
-      const response = await send(next, method, this.#headers(next, method), body);
+      const response = await send(next, { method, headers: this.#headers(next, method), ca: this.#ca }, body);
       this.#remember(response);
       const { location } = response.headers;
       if (location === undefined) {
@@ -94,9 +101,10 @@ export async function enterUserCode(server, userCode, decision) {
 }
 
 /** One request as a browser navigates: `fetch` would say that a script asks. */
-function send(url, method, headers, body) {
+function send(url, options, body) {
+  const request = url.protocol === 'https:' ? secure : plain;
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, signal: AbortSignal.timeout(15_000) }, (response) => {
+    const sent = request(url, { ...options, signal: AbortSignal.timeout(15_000) }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part) => (text += part));
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));

@@ -65,7 +65,7 @@ fn every_member_is_registered_and_told_back() {
     assert_eq!(
         client.subject,
         SubjectPolicy::Pairwise {
-            sector: "shop.example".into(),
+            sector: String::new(),
             uri: None
         }
     );
@@ -179,8 +179,6 @@ fn dr_02_bad_members_are_refused_by_name() {
         "jwks",
         ErrorCode::InvalidClientMetadata,
     );
-    let two = json!({ "subject_type": "pairwise", "redirect_uris": ["https://a.example/cb", "https://b.example/cb"] });
-    refused(two, "subject_type", ErrorCode::InvalidClientMetadata);
 }
 
 #[test]
@@ -424,4 +422,26 @@ fn the_configuration_decides_where_answers_may_go_and_how_clients_authenticate()
         "notes:read",
         "nobody signs in: nothing about people"
     );
+}
+
+#[test]
+fn a_sign_in_may_start_where_it_ends() {
+    for host in ["localhost:8443", "192.168.1.1", "intranet.shop.example"] {
+        let start = format!("https://{host}/callback?start");
+        let redirect_uris = json!([format!("https://{host}/callback")]);
+        let read = read(&web_with(
+            json!({ "redirect_uris": redirect_uris, "initiate_login_uri": start }),
+        ))
+        .unwrap();
+        assert_eq!(read.about.initiate_login_uri, Some(start));
+    }
+    for start in [
+        "https://192.168.1.2/",
+        "http://192.168.1.1/",
+        "https://u:p@192.168.1.1/",
+        "https://192.168.1.1/#x",
+    ] {
+        let changes = json!({ "redirect_uris": ["https://192.168.1.1/callback"], "initiate_login_uri": start });
+        refused(changes, "initiate_login_uri", ErrorCode::InvalidClientMetadata);
+    }
 }

@@ -50,6 +50,30 @@ both_stores! {
         assert!(!browser.consent("allow").await.callback().get("code").is_empty());
     }
 
+    /// Nobody tidies up after clients that only tried: they go, and those that are used stay.
+    async fn dr_11_clients_that_nobody_uses_are_deleted(db: TestDb) {
+        let server = TestServer::with(db, |config| {
+            open(config);
+            config.registration.unused_lifetime = crate::support::seconds(10 * 86_400);
+        })
+        .await;
+        server.alice().await;
+        let (used, unused) = (register(&server, &web()).await, register(&server, &web()).await);
+        let operators = server.add_client(crate::support::ClientSpec::web("photos")).await;
+        for _ in 0..3 {
+            server.advance(6 * 86_400);
+            server.code_flow(&client(&used), "openid").await;
+            portcullis::jobs::sweep::once(&server.app).await.unwrap();
+        }
+        let there = async |id| server.store().client(&id).await.unwrap().is_some();
+        assert!(there(client(&used).client_id()).await && there(operators.client_id()).await);
+        assert!(!there(client(&unused).client_id()).await);
+        let events = server.audit_trail().await;
+        let deleted: Vec<_> = events.iter().filter(|event| event.kind == "client_deleted").collect();
+        assert_eq!((deleted.len(), deleted[0].actor_kind.as_str()), (1, "system"));
+        assert_eq!(deleted[0].client_id.as_deref(), unused["client_id"].as_str());
+    }
+
     async fn dr_01_without_a_good_initial_token_nobody_registers(db: TestDb) {
         let server = TestServer::with(db, |config| config.registration.mode = RegistrationMode::Token).await;
         let missing = post(&server, &web()).await;

@@ -616,8 +616,8 @@ async fn jw_15_to_17_encrypted_and_nested_tokens() {
             forger.refused(place, "a nested token", &nested).await;
         }
     }
-    // As a request object there is nothing to decrypt or to unpack either.
+    // As a request object it is not the client's.
     let request = AuthRequest::new(&forger.client, "openid").set("request", forger.genuine(Place::Hint));
     let callback = Browser::new(&forger.server).authorize(&request).await.callback();
-    sent_back(&callback, &forger.client.redirect_uri, "request_not_supported");
+    sent_back(&callback, &forger.client.redirect_uri, "invalid_request_object");
 }

@@ -40,6 +40,8 @@ mod redirect_uris;
 mod refresh_decisions;
 mod refresh_tokens;
 mod refusals;
+mod request_objects;
+mod request_uris;
 mod resources;
 mod scripts;
 mod sessions;

@@ -106,29 +106,4 @@ both_stores! {
         let tokens = Tokens::of(server.redeem(&client, &code, &request).await);
         assert_eq!(crate::support::claims(&tokens.access)["sub"], bob.id.to_string());
     }
-
-    async fn pr_14_request_objects_are_refused(db: TestDb) {
-        let server = TestServer::new(db).await;
-        let client = server.add_client(ClientSpec::web("shop")).await;
-        for (name, value, error) in [
-            ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
-            ("request_uri", "https://shop.example/request", "request_uri_not_supported"),
-        ] {
-            let request = AuthRequest::new(&client, "openid").set(name, value);
-            let callback = Browser::new(&server).authorize(&request).await.callback();
-            assert_eq!((callback.get("error"), callback.get("code")), (error, ""));
-        }
-    }
-
-    async fn pr_15_a_request_uri_is_never_fetched(db: TestDb) {
-        let server = TestServer::new(db).await;
-        let client = server.add_client(ClientSpec::web("shop")).await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}/request", listener.local_addr().unwrap());
-        let request = AuthRequest::new(&client, "openid").set("request_uri", &uri);
-        let callback = Browser::new(&server).authorize(&request).await.callback();
-        assert_eq!(callback.get("error"), "request_uri_not_supported");
-        let asked = tokio::time::timeout(std::time::Duration::from_millis(200), listener.accept()).await;
-        assert!(asked.is_err(), "nobody came");
-    }
 }

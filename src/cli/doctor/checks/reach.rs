@@ -5,7 +5,7 @@ use super::{Finding, bad, ok};
 use crate::cli::doctor::facts::Facts;
 use crate::cli::output;
 use crate::cli::tls::Standing;
-use crate::config::Network;
+use crate::config::{Network, RegistrationMode};
 use crate::outbound::OutboundError;
 use crate::time::Timestamp;
 
@@ -34,6 +34,29 @@ pub fn issuer(facts: &Facts) -> Option<Finding> {
         message,
         "set an https issuer before anybody else uses the server",
     )
+}
+
+/// Clients that register themselves: whether strangers may.
+pub fn registration(facts: &Facts) -> Option<Finding> {
+    const NAME: &str = "registration";
+    let registration = &facts.config.registration;
+    match registration.mode {
+        RegistrationMode::Off => None,
+        RegistrationMode::Token => ok(NAME, "clients register themselves with an initial access token"),
+        RegistrationMode::Open => bad(
+            NAME,
+            Warn,
+            "anybody may register a client, and people are sent to it after they signed in here",
+            "set registration.mode = \"token\", or name the hosts that you trust in registration.redirect_hosts",
+        )
+        .filter(|_| registration.redirect_hosts.is_empty())
+        .or_else(|| {
+            ok(
+                NAME,
+                "anybody may register a client, for the hosts in registration.redirect_hosts",
+            )
+        }),
+    }
 }
 
 pub fn network(facts: &Facts) -> Option<Finding> {
@@ -148,4 +171,26 @@ pub fn proxies(facts: &Facts) -> Option<Finding> {
         );
     }
     ok(NAME, "none; clients come directly")
+}
+
+/// What clients have fetched.
+pub fn fetches(facts: &Facts) -> Option<Finding> {
+    const NAME: &str = "fetches";
+    let beyond = match facts.config.outbound.allow_hosts.len() {
+        0 => "the public network only".to_owned(),
+        places => format!("the public network and {places} allowed place(s)"),
+    };
+    match &facts.authorities {
+        Ok(0) => ok(NAME, format!("what clients name is fetched from {beyond}")),
+        Ok(count) => {
+            let message = format!("what clients name is fetched from {beyond}, with {count} authorities of your own");
+            ok(NAME, message)
+        }
+        Err(problem) => bad(
+            NAME,
+            Fail,
+            format!("outbound.extra_ca: {problem}"),
+            "name a PEM file of certificates that the server may read, or leave it empty; the server does not start",
+        ),
+    }
 }

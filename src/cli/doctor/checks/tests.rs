@@ -40,6 +40,7 @@ fn healthy() -> Facts {
             opens: Ok(()),
         })),
         certificate: None,
+        authorities: Ok(0),
         data_dir: Some(Directory {
             mode: 0o700,
             free: Some(5 << 30),
@@ -291,4 +292,39 @@ fn an_empty_installation_is_told_what_comes_next() {
     };
     says("people and apps", Warn, "0 user(s)", registered(0, 0));
     says("people and apps", Warn, "0 client(s)", registered(1, 0));
+}
+
+#[test]
+fn authorities_that_cannot_be_used_are_told() {
+    let unreadable = "/etc/ca.pem cannot be read: No such file or directory".to_owned();
+    says("fetches", Fail, "outbound.extra_ca: /etc/ca.pem cannot", |facts| {
+        facts.authorities = Err(unreadable);
+    });
+    says(
+        "fetches",
+        Verdict::Ok,
+        "1 allowed place(s), with 2 authorities",
+        |facts| {
+            facts.config.outbound.allow_hosts = vec!["10.0.0.0/8".parse().unwrap()];
+            facts.authorities = Ok(2);
+        },
+    );
+}
+
+#[test]
+fn open_registration_is_pointed_out() {
+    use crate::config::RegistrationMode;
+
+    let said = |mode, hosts: &[&str]| {
+        let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        verdict("registration", |facts| {
+            facts.config.registration.mode = mode;
+            facts.config.registration.redirect_hosts = hosts;
+        })
+        .map(|(verdict, _)| verdict)
+    };
+    assert_eq!(said(RegistrationMode::Off, &[]), None);
+    assert_eq!(said(RegistrationMode::Token, &[]), Some(Verdict::Ok));
+    assert_eq!(said(RegistrationMode::Open, &[]), Some(Warn));
+    assert_eq!(said(RegistrationMode::Open, &["*.example.com"]), Some(Verdict::Ok));
 }

@@ -219,6 +219,7 @@ fn app_line(app: App) -> AppLine {
         app,
         since: when("ago-months", 2),
         last_used: Some(when("ago-hours", 1)),
+        open_href: Some("https://photos.example/login?iss=https%3A%2F%2Fid.example".to_owned()),
         href: "/account/apps/photos".to_owned(),
     }
 }
