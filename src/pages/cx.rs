@@ -97,7 +97,7 @@ impl PageCx {
             current: other == language,
         };
         Frame {
-            languages: Language::all().map(link).collect(),
+            languages: Language::all().filter(|_| self.here.whole).map(link).collect(),
             ..frame(&self.app, language)
         }
     }
@@ -178,6 +178,16 @@ struct Here {
     path: String,
     query: String,
     chosen: Option<Language>,
+    whole: bool,
+}
+
+/// What is repeated in links to the same page: nothing that it does not know, nothing that could be read as something else.
+fn is_repeated(pair: &str) -> bool {
+    let Some((name, value)) = pair.split_once('=') else {
+        return false;
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    ["to", "user_code", "page"].contains(&name) && value.len() <= 40 && value.chars().all(plain)
 }
 
 impl Here {
@@ -185,17 +195,23 @@ impl Here {
         let original = parts.extensions.get::<OriginalUri>();
         let uri = original.map_or(&parts.uri, |original| &original.0);
         let pairs = uri.query().unwrap_or_default().split('&');
+        let others = pairs
+            .clone()
+            .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(wishes::PARAMETER));
         let mut choices = pairs
             .clone()
             .filter_map(|pair| pair.strip_prefix(wishes::PARAMETER)?.strip_prefix('='));
         // Requests of apps have parameters of their own, and no links to choose by.
         let is_ours = parts.method == Method::GET && parts.uri.path() != paths::AUTHORIZE;
         let chosen = choices.next_back().filter(|_| is_ours).and_then(Language::of_tag);
-        let others = pairs.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(wishes::PARAMETER));
+        let (kept, dropped): (Vec<_>, Vec<_>) = others.partition(|pair| is_repeated(pair));
+        // A request of an app that signs somebody out cannot be repeated, and is no choice.
+        let whole = parts.uri.path() != paths::LOGOUT || dropped.is_empty();
         Self {
             path: uri.path().to_owned(),
-            query: others.collect::<Vec<_>>().join("&"),
-            chosen,
+            query: kept.join("&"),
+            chosen: chosen.filter(|_| whole),
+            whole,
         }
     }
 

@@ -132,10 +132,7 @@ see-website = Die Adresse Ihrer Website sehen
 see-locale = Ihre Sprache sehen
 see-zoneinfo = Ihre Zeitzone sehen
 see-updated-at = Sehen, wann Ihr Profil zuletzt geändert wurde
-see-email = Ihre E-Mail-Adresse sehen
 see-email-verified = Sehen, ob Ihre E-Mail-Adresse bestätigt ist
-see-address = Ihre Postanschrift sehen
-see-phone-number = Ihre Telefonnummer sehen
 see-phone-number-verified = Sehen, ob Ihre Telefonnummer bestätigt ist
 scope-undescribed = „{ $scope }“ nutzen
 

@@ -133,10 +133,7 @@ see-website = See the address of your website
 see-locale = See your language
 see-zoneinfo = See your time zone
 see-updated-at = See when your profile was last changed
-see-email = See your e-mail address
 see-email-verified = See whether your e-mail address is confirmed
-see-address = See your postal address
-see-phone-number = See your phone number
 see-phone-number-verified = See whether your phone number is confirmed
 scope-undescribed = Use “{ $scope }”
 

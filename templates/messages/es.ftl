@@ -132,10 +132,7 @@ see-website = Ver la dirección de su sitio web
 see-locale = Ver su idioma
 see-zoneinfo = Ver su zona horaria
 see-updated-at = Ver cuándo se modificó su perfil por última vez
-see-email = Ver su dirección de correo electrónico
 see-email-verified = Ver si su dirección de correo electrónico está verificada
-see-address = Ver su dirección postal
-see-phone-number = Ver su número de teléfono
 see-phone-number-verified = Ver si su número de teléfono está verificado
 scope-undescribed = Usar «{ $scope }»
 

@@ -65,7 +65,7 @@ hint-request = Comparez la demande avec la RFC 6749, section 4.1.1.
 
 ## What apps say about themselves
 
-app-unchecked = Cette application s’est enregistrée elle-même. L’opérateur de ce service ne l’a pas vérifiée : continuez seulement si vous connaissez l’adresse ci-dessus.
+app-unchecked = Cette application s’est enregistrée elle-même. L’exploitant de ce service ne l’a pas vérifiée : continuez seulement si vous connaissez l’adresse ci-dessus.
 app-website = À propos de l’application
 app-policy = Confidentialité
 app-terms = Conditions d’utilisation
@@ -132,10 +132,7 @@ see-website = Voir l’adresse de votre site web
 see-locale = Voir votre langue
 see-zoneinfo = Voir votre fuseau horaire
 see-updated-at = Voir quand votre profil a été modifié pour la dernière fois
-see-email = Voir votre adresse e-mail
 see-email-verified = Voir si votre adresse e-mail est vérifiée
-see-address = Voir votre adresse postale
-see-phone-number = Voir votre numéro de téléphone
 see-phone-number-verified = Voir si votre numéro de téléphone est vérifié
 scope-undescribed = Utiliser « { $scope } »
 

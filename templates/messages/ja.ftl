@@ -124,10 +124,7 @@ see-website = ウェブサイトのアドレスの参照
 see-locale = 言語の参照
 see-zoneinfo = タイムゾーンの参照
 see-updated-at = プロフィールの最終更新日時の参照
-see-email = メールアドレスの参照
 see-email-verified = メールアドレスが確認済みかどうかの参照
-see-address = 住所の参照
-see-phone-number = 電話番号の参照
 see-phone-number-verified = 電話番号が確認済みかどうかの参照
 scope-undescribed = 「{ $scope }」の利用
 

@@ -63,6 +63,8 @@ for (const [name, { open, picture }] of Object.entries(PAGES)) {
       const { context } = await newPerson(browser, server, { locale, colorScheme, reducedMotion: 'reduce' });
       try {
         const page = await context.newPage();
+        // The demo's account says that it reads English, so the person chooses.
+        if (suffix) await page.goto(`${server.issuer}/login?lang=${suffix.slice(1)}`);
         await open(page);
         assert.ok(locale.startsWith(await page.locator('html').getAttribute('lang')));
         for (const width of WIDTHS) {
