@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::assertion_alg::AssertionAlg;
 use super::client_auth_method::ClientAuthMethod;
 use super::grant_type::GrantType;
 use super::pkce::CodeChallengeMethod;
@@ -53,8 +54,11 @@ pub struct Metadata {
     pub subject_types_supported: &'static [&'static str],
     pub id_token_signing_alg_values_supported: &'static [SigningAlg],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub revocation_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub introspection_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
     pub acr_values_supported: &'static [&'static str],
@@ -106,8 +110,11 @@ impl Metadata {
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: SigningAlg::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            token_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
+            introspection_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
             acr_values_supported: ACR_VALUES,

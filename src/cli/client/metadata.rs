@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
+use super::keys;
 use super::options::Options;
 use crate::cli::cx::Cx;
 use crate::cli::text;
@@ -93,6 +94,7 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
     if options.no_redirect_uri_at_token {
         metadata.redirect_uri_at_token = false;
     }
+    keys::apply(metadata, options)?;
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
     metadata.id_token_alg = options.id_token_alg.unwrap_or(metadata.id_token_alg);
     Ok(())
@@ -146,6 +148,7 @@ pub fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
         !may(Grant::RefreshToken) || may(Grant::AuthorizationCode) || may(Grant::DeviceCode),
         "refresh_token needs a grant that issues refresh tokens: add --grant-type authorization_code"
     );
+    keys::check(metadata)?;
     ensure!(
         metadata.redirect_uris.len() <= MAX_REDIRECT_URIS,
         "a client has at most {MAX_REDIRECT_URIS} redirect URIs"
