@@ -55,6 +55,20 @@
 //! that stands in its way. What a person allows is a grant like any other: it ends with their sign-in unless it is for offline use,
 //! and a device code that is redeemed twice ends it.
 //!
+//! # Clients that sign
+//!
+//! An assertion (RFC 7523) is read and its claims are judged before a key is looked for ([`crate::client_auth::assertion`]), so
+//! that nothing is fetched for what cannot be right; it counts when a key of the client made its signature, and it is used up
+//! last, by a conditional write that all nodes share: what is forged uses nothing up. The write is the price; a client that sends
+//! its secret causes none. `client_secret_jwt` needs the secret itself, so there, and only there, it is kept: sealed under the
+//! master key, for as long as the client is registered for that method.
+//!
+//! Keys that a client publishes are fetched when they are first needed and kept in each node's memory
+//! ([`crate::client_keys`]). Whatever is sent, a client's server is asked by one request at a time and once in
+//! `client_keys.refetch_interval`, and less often while it fails. An unknown key makes a node ask again, so a client that changes
+//! its keys waits at most that long; a key that it took back counts until `client_keys.max_age`, and `max_stale` longer while
+//! its server is away: whoever can keep it away prolongs the life of a stolen key by that, and not for ever.
+//!
 //! # What is kept in memory
 //!
 //! Clients, APIs and signing keys change by an operator's hand. They are kept while `catalog_version` has not moved, a number

@@ -2,6 +2,7 @@
 
 mod about;
 mod answers;
+mod keys;
 mod logo;
 mod metadata;
 mod options;
@@ -125,14 +126,15 @@ async fn create(cx: &Cx, args: &CreateArgs) -> anyhow::Result<()> {
         updated_at: now,
         disabled_at: None,
     };
-    let secret = if client.is_public() {
+    let secret = if client.metadata.has_secret() {
+        let (id, file) = (&client.client_id, args.secret_file.as_deref());
+        Some(secret::make(cx, id, &client.metadata, file).await?)
+    } else {
         ensure!(
             args.secret_file.is_none(),
-            "a public client has no secret: leave --secret-file out"
+            "a client that is public, or proves itself by its own key, has no secret: leave --secret-file out"
         );
         None
-    } else {
-        Some(secret::make(cx, args.secret_file.as_deref()).await?)
     };
     client.secrets.extend(secret.iter().map(|secret| secret.stored.clone()));
     let trail = cx.trail().await?;
@@ -171,11 +173,11 @@ async fn delete(cx: &Cx, id: &str, yes: bool) -> anyhow::Result<()> {
 async fn rotate_secret(cx: &Cx, args: &RotateArgs) -> anyhow::Result<()> {
     let client = find(cx, &args.id).await?;
     ensure!(
-        !client.is_public(),
-        "{} is a public client: it has no secret",
+        client.metadata.has_secret(),
+        "{} has no secret: it is public, or proves itself by its own key",
         client.client_id
     );
-    let secret = secret::make(cx, args.secret_file.as_deref()).await?;
+    let secret = secret::make(cx, &client.client_id, &client.metadata, args.secret_file.as_deref()).await?;
     let overlap = if args.now { 0 } else { args.overlap.as_secs() };
     let rotation = SecretRotation {
         client: &client,
@@ -242,7 +244,9 @@ mod tests {
 
     async fn rotate(cx: &Cx, id: &str) -> uuid::Uuid {
         let client = find(cx, id).await.unwrap();
-        let secret = secret::make(cx, None).await.unwrap();
+        let secret = secret::make(cx, &client.client_id, &client.metadata, None)
+            .await
+            .unwrap();
         let rotation = SecretRotation {
             client: &client,
             secret: &secret.stored,
@@ -257,11 +261,13 @@ mod tests {
     async fn rotations_within_one_second_keep_the_newest_secret() {
         let dir = tempfile::tempdir().unwrap();
         let cx = cx(dir.path()).await;
+        let client_id = metadata::client_id(Some("svc")).unwrap();
+        let metadata = metadata::new(Some("Service"), false, &Options::default()).unwrap();
         let client = Client {
-            client_id: metadata::client_id(Some("svc")).unwrap(),
+            secrets: vec![secret::make(&cx, &client_id, &metadata, None).await.unwrap().stored],
+            client_id,
             revision: 1,
-            metadata: metadata::new(Some("Service"), false, &Options::default()).unwrap(),
-            secrets: vec![secret::make(&cx, None).await.unwrap().stored],
+            metadata,
             has_logo: false,
             created_at: cx.now(),
             updated_at: cx.now(),

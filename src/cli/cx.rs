@@ -56,6 +56,16 @@ impl Cx {
         )?)
     }
 
+    /// The master key that new secrets are sealed under: while it changes, the one that signing keys are still sealed under, so
+    /// that servers which were not given the next one open them.
+    pub async fn sealing_key(&self) -> anyhow::Result<MasterKey> {
+        let keys = self.store.signing_keys().await?;
+        let master = open_master_key(&self.config, !keys.is_empty())?;
+        let Some(key) = keys.last() else { return Ok(master) };
+        let sealed_it = master.that_sealed(&key.sealed_private).cloned();
+        sealed_it.context("the signing keys are sealed under another master key than the configured one")
+    }
+
     /// Hashes passwords at the configured cost. Needs no master key.
     pub fn passwords(&self) -> anyhow::Result<PasswordHasher> {
         Ok(password_hasher(&self.config.passwords)?)

@@ -268,6 +268,7 @@ async fn ensure_client(app: &App, id: &str, metadata: ClientMetadata, secret: Op
         return Ok(());
     }
     let secret = secret.map(|secret| ClientSecret {
+        sealed: None,
         id: app.row_key(now),
         verifier: SecretVerifier::Digest(token_digest(secret)),
         created_at: now,

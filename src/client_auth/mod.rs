@@ -1,5 +1,6 @@
 //! Who is calling: client authentication (RFC 6749 §2.3, §3.2.1).
 
+pub mod assertion;
 mod presented;
 mod secret;
 
@@ -59,6 +60,9 @@ async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp
     }
     if let Some(presented) = presented.secret() {
         secret::check(app, &client, presented, caller, now).await?;
+    }
+    if let Some(presented) = presented.assertion() {
+        assertion::check(app, &client, presented, caller, now).await?;
     }
     check_enabled(&client)?;
     limits::requests::permit_client(app, &client.client_id, caller, now)?;

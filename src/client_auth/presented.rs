@@ -3,10 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::assertion::Assertion;
+use crate::crypto::jwt::ClientJws;
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::error::Reason;
 use crate::protocol::ids::ClientId;
 use crate::protocol::params::{Params, form_decode};
+
+/// `client_assertion_type` (RFC 7523 §2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The client that a request names, and its proof.
 #[derive(Clone)]
@@ -19,18 +24,20 @@ pub struct Presented {
 enum Proof {
     Basic(String),
     Post(String),
+    Assertion(Assertion),
     None,
 }
 
 impl Presented {
-    /// Reads the Authorization headers and the body. More than one mechanism is an error, even when both are right.
-    pub fn from_request(authorization: &[&[u8]], params: &Params) -> Result<Self, Reason> {
+    /// Reads the Authorization headers and the body. More than one mechanism is an error, even when both are right. `endpoints`
+    /// are the addresses that an assertion may be made out to.
+    pub fn from_request(authorization: &[&[u8]], params: &Params, endpoints: &[String]) -> Result<Self, Reason> {
         let named = params.get("client_id")?;
         let secret = params.get("client_secret")?;
-        if params.mentions("client_assertion") || params.mentions("client_assertion_type") {
-            return Err(Reason::ClientAuthMethodWrong);
-        }
+        let asserted = params.mentions("client_assertion") || params.mentions("client_assertion_type");
         match authorization {
+            [] if asserted && secret.is_none() => Self::from_assertion(params, named, endpoints),
+            _ if asserted => Err(Reason::ClientAuthRepeated),
             [] => Self::from_body(named, secret),
             [header] if secret.is_none() => Self::from_header(header, named),
             _ => Err(Reason::ClientAuthRepeated),
@@ -42,6 +49,27 @@ impl Presented {
         let client_id = ClientId::parse(client_id).ok_or(Reason::ClientUnknown)?;
         let proof = secret.map_or(Proof::None, |secret| Proof::Post(secret.to_owned()));
         Ok(Self { client_id, proof })
+    }
+
+    /// RFC 7521 §4.2: the client is the `sub` of the assertion, and may name itself beside it.
+    fn from_assertion(params: &Params, named: Option<&str>, endpoints: &[String]) -> Result<Self, Reason> {
+        if params.get("client_assertion_type")? != Some(ASSERTION_TYPE) {
+            return Err(Reason::AssertionTypeUnknown);
+        }
+        let token = params.get("client_assertion")?.ok_or(Reason::AssertionTypeUnknown)?;
+        let (subject, alg) = ClientJws::peek(token).map_err(|_| Reason::AssertionMalformed)?;
+        let client_id = subject.ok_or(Reason::AssertionParties)?;
+        if named.is_some_and(|named| named != client_id) {
+            return Err(Reason::AssertionParties);
+        }
+        Ok(Self {
+            client_id: ClientId::parse(&client_id).ok_or(Reason::ClientUnknown)?,
+            proof: Proof::Assertion(Assertion {
+                token: token.to_owned(),
+                method: alg.map_or(ClientAuthMethod::PrivateKeyJwt, ClientAuthMethod::of_assertion),
+                endpoints: endpoints.to_vec(),
+            }),
+        })
     }
 
     /// Both halves are form-encoded before base64 (RFC 6749 §2.3.1), so colons, percent signs and any letters fit.
@@ -70,6 +98,7 @@ impl Presented {
         match self.proof {
             Proof::Basic(_) => ClientAuthMethod::ClientSecretBasic,
             Proof::Post(_) => ClientAuthMethod::ClientSecretPost,
+            Proof::Assertion(ref assertion) => assertion.method,
             Proof::None => ClientAuthMethod::None,
         }
     }
@@ -78,7 +107,15 @@ impl Presented {
     pub fn secret(&self) -> Option<&str> {
         match &self.proof {
             Proof::Basic(secret) | Proof::Post(secret) => Some(secret),
-            Proof::None => None,
+            Proof::Assertion(_) | Proof::None => None,
+        }
+    }
+
+    /// The assertion, if one was sent.
+    pub(super) fn assertion(&self) -> Option<&Assertion> {
+        match &self.proof {
+            Proof::Assertion(assertion) => Some(assertion),
+            _ => None,
         }
     }
 }

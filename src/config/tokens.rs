@@ -20,6 +20,8 @@ pub struct TokensConfig {
     pub refresh_absolute_lifetime: Span,
     /// How long the immediate predecessor of a refresh token is still answered, for a lost response.
     pub refresh_retry_window: Span,
+    /// How far away the end of a client's assertion may be. So long it is remembered, to be used once.
+    pub client_assertion_lifetime: Span,
 }
 
 impl Default for TokensConfig {
@@ -31,6 +33,7 @@ impl Default for TokensConfig {
             refresh_idle_lifetime: Span::from_days(30),
             refresh_absolute_lifetime: Span::from_days(180),
             refresh_retry_window: Span::from_secs(10),
+            client_assertion_lifetime: Span::from_hours(1),
         }
     }
 }
@@ -62,5 +65,10 @@ impl TokensConfig {
         report.require("tokens.refresh_absolute_lifetime", absolute, message);
         let retry = self.refresh_retry_window.as_secs() <= 60;
         report.require("tokens.refresh_retry_window", retry, "must lie between 0s and 60s");
+        report.require(
+            "tokens.client_assertion_lifetime",
+            short(self.client_assertion_lifetime),
+            "must lie between 1s and 1d",
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! hashes passwords; `jsonwebtoken` plays the foreign verifier. Callers see none of them: they see tokens, digests,
 //! signers and verdicts. Nothing here reads a clock: `now` is an argument.
 
+pub mod client_secret;
 pub mod digest;
 pub mod jwe;
 pub mod jwk_set;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::crypto::client_secret;
 use crate::crypto::keys::{self, KeyError, generate};
-use crate::crypto::seal::MasterKey;
+use crate::crypto::seal::{MasterKey, SealError};
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::signing_key::SigningKey;
 use crate::protocol::signing_alg::SigningAlg;
@@ -33,6 +34,9 @@ pub enum KeyJobError {
     /// A stored key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A stored client secret cannot be opened.
+    #[error("a client secret: {0}")]
+    Secret(#[from] SealError),
     /// Keys are made or changed faster than they can be sealed.
     #[error("the signing keys changed again and again meanwhile; nothing was changed, try again")]
     Busy,
@@ -180,6 +184,29 @@ pub async fn reseal(store: &Store, from: &MasterKey, to: &MasterKey) -> Result<u
         }
         if store.reseal_keys(&resealed).await? == Resealing::Done {
             sealed += resealed.len();
+        }
+    }
+    Err(KeyJobError::Busy)
+}
+
+/// Seals every client secret that is kept under `to`, one by one: an interruption leaves some to be done, which open with
+/// either key meanwhile. Returns how many were sealed again.
+pub async fn reseal_client_secrets(store: &Store, from: &MasterKey, to: &MasterKey) -> Result<usize, KeyJobError> {
+    let from = from.clone().with_other(to.clone());
+    let mut sealed = 0;
+    for _ in 0..ROUNDS {
+        let mut outrun = false;
+        for client in store.clients().await? {
+            for secret in &client.secrets {
+                if let Some(resealed) = client_secret::reseal(&from, to, &client.client_id, secret)? {
+                    let done = store.reseal_secret(secret, &resealed).await?;
+                    sealed += usize::from(done);
+                    outrun |= !done;
+                }
+            }
+        }
+        if !outrun {
+            return Ok(sealed);
         }
     }
     Err(KeyJobError::Busy)

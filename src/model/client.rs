@@ -41,10 +41,22 @@ pub struct ClientSecret {
     pub id: Uuid,
     /// How it can be recognised.
     pub verifier: SecretVerifier,
+    /// The secret itself, for clients that prove with it by an HMAC.
+    pub sealed: Option<SealedSecret>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it is accepted; `None` is for good.
     pub expires_at: Option<Timestamp>,
+}
+
+/// A secret sealed under the master key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedSecret(pub Vec<u8>);
+
+impl std::fmt::Debug for SealedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealedSecret(…)")
+    }
 }
 
 /// A secret is stored so that it can only be recognised.

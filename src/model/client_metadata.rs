@@ -123,6 +123,18 @@ impl ClientMetadata {
     }
 }
 
+impl ClientMetadata {
+    /// Whether the client and the server share a secret.
+    pub fn has_secret(&self) -> bool {
+        self.auth_methods.iter().any(|method| method.needs_secret())
+    }
+
+    /// Whether the server must know that secret itself (RFC 7523 §3 with an HMAC), and not only recognise it.
+    pub fn has_mac_secret(&self) -> bool {
+        self.auth_methods.contains(&ClientAuthMethod::ClientSecretJwt)
+    }
+}
+
 /// Whether a code challenge must come with the authorization request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::assertion_alg::AssertionAlg;
 use super::client_auth_method::ClientAuthMethod;
 use super::display::Display;
 use super::grant_type::GrantType;
@@ -72,8 +73,11 @@ pub struct Metadata {
     pub userinfo_encryption_alg_values_supported: &'static [KeyManagementAlg],
     pub userinfo_encryption_enc_values_supported: &'static [ContentEncryption],
     pub token_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub token_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub revocation_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub revocation_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub introspection_endpoint_auth_methods_supported: &'static [ClientAuthMethod],
+    pub introspection_endpoint_auth_signing_alg_values_supported: &'static [AssertionAlg],
     pub code_challenge_methods_supported: &'static [CodeChallengeMethod],
     pub prompt_values_supported: &'static [PromptValue],
     pub display_values_supported: &'static [Display],
@@ -141,8 +145,11 @@ impl Metadata {
             userinfo_encryption_alg_values_supported: KeyManagementAlg::ALL,
             userinfo_encryption_enc_values_supported: ContentEncryption::ALL,
             token_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            token_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             revocation_endpoint_auth_methods_supported: ClientAuthMethod::ALL,
+            revocation_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             introspection_endpoint_auth_methods_supported: ClientAuthMethod::CONFIDENTIAL,
+            introspection_endpoint_auth_signing_alg_values_supported: AssertionAlg::ALL,
             code_challenge_methods_supported: CodeChallengeMethod::ALL,
             prompt_values_supported: PromptValue::ALL,
             display_values_supported: Display::ALL,

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::answer::Registered;
-use super::register::{needs_secret, stored_secret};
+use super::register::stored_secret;
 use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names, sector, statement};
 use crate::crypto::digest;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
-use crate::model::client::{Client, ClientMetadata, PkcePolicy, SecretVerifier};
+use crate::model::client::{Client, ClientMetadata, ClientSecret, PkcePolicy, SecretVerifier};
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::error::Reason;
 use crate::protocol::ids::ClientId;
@@ -158,9 +158,13 @@ async fn commit(
     changed: ClientMetadata,
 ) -> Result<Registered, RegistrationError> {
     let client = &owner.client;
-    let lacks_secret = needs_secret(&changed) && client.live_secrets(cx.now).next().is_none();
+    // One that was only kept to be recognised is no key for an HMAC: it is replaced.
+    let will_do = |secret: &ClientSecret| secret.sealed.is_some() || !changed.has_mac_secret();
+    let lacks_secret = changed.has_secret() && !client.live_secrets(cx.now).any(will_do);
     let secret = lacks_secret.then(|| OpaqueToken::generate(Kind::ClientSecret));
-    let stored = secret.as_ref().map(|secret| stored_secret(secret, cx.now));
+    let stored = secret
+        .as_ref()
+        .map(|secret| stored_secret(cx, &client.client_id, &changed, secret));
     let change = ClientChange {
         client,
         metadata: &changed,

@@ -5,17 +5,15 @@ use super::{Policy, RegistrationCx, RegistrationError, metadata, names, sector, 
 use crate::config::RegistrationMode;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
-use crate::crypto::random;
+use crate::crypto::{client_secret, random};
 use crate::limits;
 use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
 use crate::model::registration::InitialAccessToken;
-use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::error::Reason;
 use crate::protocol::ids::ClientId;
 use crate::store::{NewRegistration, RegistrationOutcome};
-use crate::time::Timestamp;
 
 /// Registers the client that `document` describes. `presented` is the initial access token.
 pub async fn register(
@@ -71,13 +69,17 @@ async fn store(
     metadata: ClientMetadata,
     initial_token: Option<&InitialAccessToken>,
 ) -> Result<Registered, RegistrationError> {
-    let secret = needs_secret(&metadata).then(|| OpaqueToken::generate(Kind::ClientSecret));
+    let client_id = draw_client_id();
+    let secret = metadata.has_secret().then(|| OpaqueToken::generate(Kind::ClientSecret));
     let access_token = OpaqueToken::generate(Kind::RegistrationAccess);
     let client = Client {
-        client_id: draw_client_id(),
+        secrets: secret
+            .iter()
+            .map(|secret| stored_secret(cx, &client_id, &metadata, secret))
+            .collect(),
+        client_id,
         revision: 1,
         metadata,
-        secrets: secret.iter().map(|secret| stored_secret(secret, cx.now)).collect(),
         has_logo: false,
         created_at: cx.now,
         updated_at: cx.now,
@@ -110,18 +112,20 @@ async fn store(
     })
 }
 
-/// Whether the client proves itself by something that only it and this server know.
-pub fn needs_secret(metadata: &ClientMetadata) -> bool {
-    let by_secret = |method: &ClientAuthMethod| method.as_str().starts_with("client_secret_");
-    metadata.auth_methods.iter().any(by_secret)
-}
-
-/// A drawn secret, as it is stored.
-pub fn stored_secret(secret: &OpaqueToken, now: Timestamp) -> ClientSecret {
+/// A drawn secret of a client with `metadata`, as it is stored.
+pub fn stored_secret(
+    cx: &RegistrationCx<'_>,
+    client: &ClientId,
+    metadata: &ClientMetadata,
+    secret: &OpaqueToken,
+) -> ClientSecret {
+    let id = random::uuid_v7(cx.now);
+    let seal = || client_secret::seal(cx.app.master_key(), client, id, secret.expose().as_bytes());
     ClientSecret {
-        id: random::uuid_v7(now),
+        id,
         verifier: SecretVerifier::Digest(secret.digest()),
-        created_at: now,
+        sealed: metadata.has_mac_secret().then(seal),
+        created_at: cx.now,
         expires_at: None,
     }
 }

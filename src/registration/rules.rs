@@ -75,14 +75,18 @@ pub fn check(metadata: &ClientMetadata) -> Result<(), Refusal> {
 
 /// What is signed by the client or encrypted to it needs its keys.
 fn check_keys(metadata: &ClientMetadata) -> Result<(), Refusal> {
-    let proves_by_key = metadata
-        .auth_methods
-        .iter()
-        .any(|method| method.as_str() == "private_key_jwt");
+    let proves_by_key = metadata.auth_methods.contains(&Method::PrivateKeyJwt);
     let signs = metadata.request_objects.required;
     if metadata.keys.is_none() && (proves_by_key || signs) {
         let why = "private_key_jwt and signed requests need keys: send jwks or jwks_uri";
         return Err(Refusal::metadata("jwks", why));
+    }
+    if let Some(alg) = metadata.assertion_alg {
+        let method = Method::of_assertion(alg);
+        if !metadata.auth_methods.contains(&method) {
+            let why = format!("assertions with {alg} belong to {method}");
+            return Err(Refusal::metadata("token_endpoint_auth_signing_alg", why));
+        }
     }
     check_encryption(metadata).map_err(|error| Refusal::metadata("jwks", error.to_string()))
 }
@@ -149,10 +153,6 @@ pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<S
         return https(MEMBER, text);
     }
     link(MEMBER, text)
-}
-
-fn host(url: &str) -> Option<String> {
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn parse(text: &str) -> Option<Url> {

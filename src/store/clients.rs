@@ -6,9 +6,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Backend as _, Result, Store, StoreError, in_transaction, on, rows, statements};
-use crate::model::client::{Client, ClientMetadata, ClientSecret, SecretVerifier};
+use crate::model::client::{Client, ClientMetadata, ClientSecret, SealedSecret, SecretVerifier};
 use crate::model::digest::TokenDigest;
-use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::ids::ClientId;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::time::Timestamp;
@@ -18,7 +17,7 @@ macro_rules! client_columns {
     () => {
         "c.client_id, c.revision, c.metadata, c.created_at, c.updated_at, c.disabled_at, \
          EXISTS (SELECT 1 FROM client_logo l WHERE l.client_id = c.client_id) AS has_logo, \
-         s.id AS secret_id, s.digest AS secret_digest, s.password_hash AS secret_hash, \
+         s.id AS secret_id, s.digest AS secret_digest, s.password_hash AS secret_hash, s.sealed AS secret_sealed, \
          s.created_at AS secret_created_at, s.expires_at AS secret_expires_at"
     };
 }
@@ -40,8 +39,8 @@ statements! {
     DISABLE_CLIENT = "UPDATE client SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL";
     ENABLE_CLIENT = "UPDATE client SET disabled_at = NULL, updated_at = $2 WHERE client_id = $1";
     DELETE_CLIENT = "DELETE FROM client WHERE client_id = $1";
-    INSERT_SECRET = "INSERT INTO client_secret (id, client_id, digest, password_hash, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT_SECRET = "INSERT INTO client_secret (id, client_id, digest, password_hash, sealed, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     // The same order as above: the newest is the one that a rotation has given no end yet. Times alone do not tell, since
     // two rotations may happen within a second.
     NEWEST_SECRET = "SELECT id FROM client_secret WHERE client_id = $1
@@ -50,6 +49,8 @@ statements! {
     LOCK_CLIENT = "UPDATE client SET updated_at = $2 WHERE client_id = $1";
     END_OLDER_SECRETS = "DELETE FROM client_secret WHERE client_id = $1 AND id <> $2";
     EXPIRE_SECRET = "UPDATE client_secret SET expires_at = $2 WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    FORGET_SECRETS = "UPDATE client_secret SET sealed = NULL WHERE client_id = $1 AND sealed IS NOT NULL";
+    RESEAL_SECRET = "UPDATE client_secret SET sealed = $3 WHERE id = $1 AND sealed = $2";
     DELETE_SECRETS = "DELETE FROM client_secret WHERE client_id = $1";
     FORGET_CONSENTS = "DELETE FROM consent WHERE client_id = $1";
     INSERT_ORIGIN = "INSERT INTO client_origin (origin, client_id) VALUES ($1, $2)";
@@ -76,6 +77,7 @@ macro_rules! insert_secret {
             .bind($id)
             .bind(digest)
             .bind(hash)
+            .bind($crate::store::clients::sealed(secret))
             .bind(secret.created_at.0)
             .bind(secret.expires_at.map(|at| at.0))
             .execute(&mut *$tx)
@@ -131,7 +133,7 @@ pub struct ClientChange<'a> {
     pub client: &'a Client,
     /// What is registered about it from now on.
     pub metadata: &'a ClientMetadata,
-    /// One more secret.
+    /// A secret in place of those it has.
     pub secret: Option<&'a ClientSecret>,
     /// People are asked again, since it is not what they consented to.
     pub forget_consents: bool,
@@ -161,6 +163,7 @@ struct ClientRow {
     secret_id: Option<Uuid>,
     secret_digest: Option<Vec<u8>>,
     secret_hash: Option<String>,
+    secret_sealed: Option<Vec<u8>>,
     secret_created_at: Option<i64>,
     secret_expires_at: Option<i64>,
 }
@@ -226,7 +229,6 @@ impl Store {
     pub async fn change_client(&self, change: &ClientChange<'_>, now: Timestamp) -> Result<ClientWrite> {
         let (client, metadata) = (change.client, change.metadata);
         let id = client.client_id.as_str();
-        let public = metadata.auth_methods.contains(&ClientAuthMethod::None);
         let other_logo = metadata.about.logo_uri != client.metadata.about.logo_uri;
         let rows = in_transaction!(self, |tx| {
             let rows = sqlx::query(tx.text(&UPDATE_CLIENT))
@@ -246,13 +248,17 @@ impl Store {
                         .execute(&mut *tx)
                         .await?;
                 }
-                if public {
+                // No secret is kept in a way that nothing needs any more.
+                if !metadata.has_secret() {
                     sqlx::query(tx.text(&DELETE_SECRETS)).bind(id).execute(&mut *tx).await?;
+                } else if !metadata.has_mac_secret() {
+                    sqlx::query(tx.text(&FORGET_SECRETS)).bind(id).execute(&mut *tx).await?;
                 }
                 if other_logo {
                     sqlx::query(tx.text(&DELETE_LOGO)).bind(id).execute(&mut *tx).await?;
                 }
                 if let Some(secret) = change.secret {
+                    sqlx::query(tx.text(&DELETE_SECRETS)).bind(id).execute(&mut *tx).await?;
                     insert_secret!(tx, id, secret);
                 }
                 if change.forget_consents {
@@ -345,6 +351,20 @@ impl Store {
         })
     }
 
+    /// Replaces a sealed secret by what it is under another master key. `false`: it was changed or deleted since it was read.
+    pub async fn reseal_secret(&self, secret: &ClientSecret, resealed: &SealedSecret) -> Result<bool> {
+        let rows = on!(self.writer(), |db| {
+            sqlx::query(db.text(&RESEAL_SECRET))
+                .bind(secret.id)
+                .bind(sealed(secret))
+                .bind(resealed.0.as_slice())
+                .execute(db)
+                .await?
+                .rows_affected()
+        })?;
+        Ok(rows == 1)
+    }
+
     /// Whether an enabled client has a redirect URI of this web origin.
     pub async fn knows_origin(&self, origin: &str) -> Result<bool> {
         let count: i64 = on!(self.reader(), |db| {
@@ -435,9 +455,14 @@ fn secret(row: &ClientRow) -> Result<Option<ClientSecret>> {
     Ok(Some(ClientSecret {
         id,
         verifier: verifier.ok_or(StoreError::Corrupt("client_secret"))?,
+        sealed: row.secret_sealed.clone().map(SealedSecret),
         created_at: Timestamp(row.secret_created_at.unwrap_or_default()),
         expires_at: row.secret_expires_at.map(Timestamp),
     }))
+}
+
+pub(super) fn sealed(secret: &ClientSecret) -> Option<&[u8]> {
+    secret.sealed.as_ref().map(|sealed| sealed.0.as_slice())
 }
 
 pub(super) fn columns(verifier: &SecretVerifier) -> (Option<&[u8]>, Option<&str>) {

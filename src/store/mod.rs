@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod browser_sessions;
 mod catalog;
+mod client_assertions;
 mod client_use;
 mod clients;
 mod consents;
@@ -47,6 +48,7 @@ pub use apis::ApiWrite;
 pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
+pub use client_assertions::AssertionUse;
 pub use clients::{ClientChange, ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
 pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
@@ -182,6 +184,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
+        client_assertions::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
         device_grants::STATEMENTS,

@@ -30,6 +30,8 @@ statements! {
     SWEEP_ACCESS_TOKENS = sweep!("access_token", "digest", "expires_at <= $1");
     // A day longer than the token: a clock that was ahead, or is behind, must not bring it back.
     SWEEP_REVOKED_JWTS = sweep!("revoked_jwt", "jti", "expires_at <= $1 - 86400");
+    // An hour longer: a clock that was ahead, or falls back, must not make it fresh.
+    SWEEP_ASSERTIONS = sweep!("client_assertion", "digest", "expires_at <= $1 - 3600");
     // A code that nobody redeemed takes the grant along that it was to buy, ten minutes after its end: by then a redemption
     // that was under way at that moment is over.
     SWEEP_UNREDEEMED = "DELETE FROM grants WHERE id IN (
@@ -60,6 +62,7 @@ const ORDER: &[&Statement] = &[
     &SWEEP_WEB_SESSIONS,
     &SWEEP_ACCESS_TOKENS,
     &SWEEP_REVOKED_JWTS,
+    &SWEEP_ASSERTIONS,
     &SWEEP_UNREDEEMED,
     &SWEEP_UNREDEEMED_DEVICES,
     &SWEEP_DEVICE_GRANTS,

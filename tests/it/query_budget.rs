@@ -233,7 +233,7 @@ async fn queries_of_poll(server: &TestServer, device: &Device) -> (u32, String) 
     let (grant_type, code, client) = (DEVICE_GRANT, &device.device_code, &device.client.id);
     let body = format!("grant_type={grant_type}&device_code={code}&client_id={client}");
     let params = Params::parse(body.as_bytes()).unwrap();
-    let presented = Presented::from_request(&[], &params).unwrap();
+    let presented = Presented::from_request(&[], &params, &[]).unwrap();
     let form = ClientForm {
         params,
         presented,
@@ -267,7 +267,7 @@ async fn queries_of_client_credentials(server: &TestServer, client: &TestClient)
     let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
     let authorization = format!("Basic {}", STANDARD.encode(pair));
     let params = Params::parse(b"grant_type=client_credentials").unwrap();
-    let presented = Presented::from_request(&[authorization.as_bytes()], &params).unwrap();
+    let presented = Presented::from_request(&[authorization.as_bytes()], &params, &[]).unwrap();
     let form = ClientForm {
         params,
         presented,

@@ -347,6 +347,7 @@ both_stores! {
             let rotate = async |node: &TestServer| {
                 let token = OpaqueToken::generate(Kind::ClientSecret);
                 let secret = ClientSecret {
+                    sealed: None,
                     id: node.app.row_key(now),
                     verifier: SecretVerifier::Digest(token.digest()),
                     created_at: now,

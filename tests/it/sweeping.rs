@@ -6,10 +6,12 @@ use portcullis::config::RegistrationMode;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::jobs;
 use portcullis::model::api::AccessTokenFormat;
-use portcullis::model::client::{ClientSecret, LogoutChannel, SecretVerifier};
+use portcullis::model::client::{ClientSecret, KeySource, LogoutChannel, SecretVerifier};
+use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::store::{ClientWrite, SecretRotation, table_columns};
 
+use crate::support::assertion::ClientKey;
 use crate::support::{AuthRequest, Browser, ClientSpec, TestClient, TestServer, Tokens, api, both_stores, seconds};
 
 const DAY: u32 = 86_400;
@@ -22,6 +24,7 @@ const TABLES: &[(&str, Growth)] = &[
     ("audit_event", Growth::Swept),
     ("browser_session", Growth::Swept),
     ("client", Growth::Swept),
+    ("client_assertion", Growth::Swept),
     ("client_origin", Growth::Swept),
     ("client_registration", Growth::Swept),
     ("client_secret", Growth::Swept),
@@ -62,6 +65,7 @@ struct World {
     batch: TestClient,
     jwt_only: TestClient,
     tv: TestClient,
+    robot: ClientKey,
 }
 
 impl World {
@@ -102,6 +106,16 @@ impl World {
                 }))
                 .await,
             tv: server.add_client(ClientSpec::device("tv")).await,
+            robot: {
+                let key = ClientKey::es256();
+                let keys = KeySource::Jwks(key.jwks());
+                let robot = ClientSpec::service("robot").metadata(|client| {
+                    client.auth_methods = vec![ClientAuthMethod::PrivateKeyJwt];
+                    client.keys = Some(keys);
+                });
+                server.add_client(robot).await;
+                key
+            },
             jwt_only: server.add_client(ClientSpec::web("jwt").trusted()).await,
             server,
         }
@@ -148,6 +162,9 @@ impl World {
         for _ in 0..3 {
             server.client_credentials(&self.batch).await.expect(200);
         }
+        let assertion = self.robot.sign(&server.assertion_claims("robot"));
+        let robot = server.post_asserting("/revoke", &assertion, &[("token", "x")]).await;
+        robot.expect(200);
         jobs::keys::rotate(&server.app, SigningAlg::EdDsa, jobs::keys::Handover::After(0))
             .await
             .unwrap();
@@ -165,6 +182,7 @@ impl World {
         let client = server.store().client(&self.shop.client_id()).await.unwrap().unwrap();
         let token = OpaqueToken::generate(Kind::ClientSecret);
         let secret = ClientSecret {
+            sealed: None,
             id: server.app.row_key(now),
             verifier: SecretVerifier::Digest(token.digest()),
             created_at: now,

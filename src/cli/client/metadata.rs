@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::about;
 use super::answers;
+use super::keys;
 use super::options::Options;
 use crate::cli::cx::Cx;
 use crate::cli::text;
@@ -118,6 +119,7 @@ pub fn apply(metadata: &mut ClientMetadata, options: &Options) -> anyhow::Result
     if options.no_redirect_uri_at_token {
         metadata.redirect_uri_at_token = false;
     }
+    keys::apply(metadata, options)?;
     metadata.pkce = options.pkce.unwrap_or(metadata.pkce);
     answers::apply(metadata, &options.answers)?;
     about::apply(metadata, &options.about)?;

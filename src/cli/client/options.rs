@@ -8,7 +8,8 @@ use super::about::AboutOptions;
 use super::answers::AnswerOptions;
 use super::subject::SubjectOptions;
 use crate::cli::text;
-use crate::model::client::PkcePolicy;
+use crate::model::client::{AssertionAudience, PkcePolicy};
+use crate::protocol::assertion_alg::AssertionAlg;
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::grant_type::GrantType;
 
@@ -24,9 +25,21 @@ pub struct Options {
     /// Scopes that it may ask for, separated by spaces; may be repeated
     #[arg(long, value_name = "SCOPES")]
     pub scope: Vec<String>,
-    /// client_secret_basic, client_secret_post or none; may be repeated
+    /// client_secret_basic, client_secret_post, private_key_jwt, client_secret_jwt or none; may be repeated
     #[arg(long, value_name = "METHOD", value_parser = |text: &str| text::wire(text, ClientAuthMethod::ALL))]
     pub auth_method: Vec<ClientAuthMethod>,
+    /// Its public keys, a JWK Set in a file
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    pub jwks: Option<PathBuf>,
+    /// Where it publishes its public keys, a JWK Set
+    #[arg(long, value_name = "URL")]
+    pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions: RS256, PS256, ES256, EdDSA or HS256 [default: any that its method and keys allow]
+    #[arg(long, value_name = "ALG", value_parser = |text: &str| text::wire(text, AssertionAlg::ALL))]
+    pub assertion_alg: Option<AssertionAlg>,
+    /// `aud` of its assertions: issuer alone, or any of the issuer and the endpoint [default: any]
+    #[arg(long, value_name = "WHICH", value_parser = super::keys::parse_audience)]
+    pub assertion_audience: Option<AssertionAudience>,
     /// `aud` of access tokens that no API owns [default: the issuer]
     #[arg(long, value_name = "URI")]
     pub default_audience: Option<String>,

@@ -114,12 +114,15 @@ impl UpdateArgs {
 /// What a change of kind means for the secrets.
 fn advice(before: &Client, after: &Client) -> String {
     let people = subject::advice(&before.metadata, &after.metadata);
-    let secrets = match (before.is_public(), after.is_public()) {
-        (false, true) => "It is public now: its secrets are deleted.\n".to_owned(),
-        (true, false) => format!(
-            "It is confidential now and has no secret yet; make one with: portcullis client rotate-secret {}\n",
-            after.client_id
-        ),
+    let make_one = format!("make one with: portcullis client rotate-secret {}\n", after.client_id);
+    let newest = after.secrets.first();
+    let secrets = match (before.metadata.has_secret(), after.metadata.has_secret()) {
+        (true, false) if after.is_public() => "It is public now: its secrets are deleted.\n".to_owned(),
+        (true, false) => "It proves itself by its own key now: its secrets are deleted.\n".to_owned(),
+        (false, true) => format!("It shares a secret with this server now and has none yet; {make_one}"),
+        _ if after.metadata.has_mac_secret() && newest.is_none_or(|secret| secret.sealed.is_none()) => {
+            format!("For client_secret_jwt it needs a new secret, since the present one is only recognised; {make_one}")
+        }
         _ => String::new(),
     };
     format!("{people}{secrets}")

@@ -53,7 +53,7 @@ async fn configured(cx: &Cx, given: Option<MasterKey>) -> anyhow::Result<()> {
         }
     };
     let sealed = seal(cx, &present, &to).await?;
-    report(cx, sealed, &to, then)
+    report(cx, &sealed, &to, then)
 }
 
 /// The new key lies beside the present one first. Once everything is sealed under it, it takes its place.
@@ -91,17 +91,25 @@ async fn in_the_data_directory(cx: &Cx, given: Option<MasterKey>) -> anyhow::Res
         path.display(),
         old.display()
     );
-    report(cx, sealed, &to, &then)
+    report(cx, &sealed, &to, &then)
 }
 
-async fn seal(cx: &Cx, from: &MasterKey, to: &MasterKey) -> anyhow::Result<usize> {
+/// What was sealed again.
+struct Sealed {
+    keys: usize,
+    secrets: usize,
+}
+
+async fn seal(cx: &Cx, from: &MasterKey, to: &MasterKey) -> anyhow::Result<Sealed> {
     let trail = cx.trail().await?;
-    let sealed = keys::reseal(&cx.store, from, to).await?;
-    if sealed > 0 {
+    let sealed = Sealed {
+        keys: keys::reseal(&cx.store, from, to).await?,
+        secrets: keys::reseal_client_secrets(&cx.store, from, to).await?,
+    };
+    if sealed.keys + sealed.secrets > 0 {
         let event = trail.event(AuditKind::MasterKeyChanged);
-        trail
-            .record(event.detail("master_key_id", to.id()).detail("keys", sealed))
-            .await?;
+        let event = event.detail("master_key_id", to.id()).detail("keys", sealed.keys);
+        trail.record(event.detail("client_secrets", sealed.secrets)).await?;
     }
     Ok(sealed)
 }
@@ -116,11 +124,13 @@ fn take_its_place(next: &Path, path: &Path, old: &Path) -> std::io::Result<()> {
     std::fs::rename(next, path)
 }
 
-fn report(cx: &Cx, sealed: usize, to: &MasterKey, then: &str) -> anyhow::Result<()> {
-    let document = json!({ "sealed": sealed, "master_key_id": to.id() });
+fn report(cx: &Cx, sealed: &Sealed, to: &MasterKey, then: &str) -> anyhow::Result<()> {
+    let document = json!({ "sealed": sealed.keys, "client_secrets": sealed.secrets, "master_key_id": to.id() });
     let text = format!(
-        "Sealed {sealed} signing keys under master key {}. {then}\n\nForms that people have open, and devices that wait to be \
+        "Sealed {} signing keys and {} client secrets under master key {}. {then}\n\nForms that people have open, and devices that wait to be \
          let in, start again after the restart; sign-ins and tokens go on.",
+        sealed.keys,
+        sealed.secrets,
         to.id()
     );
     output::print(cx.json, &document, &text)

@@ -58,6 +58,14 @@ impl<'a> ClientJws<'a> {
         })
     }
 
+    /// Whom `token` says to be from, and its algorithm if it is a known one: to find out what to expect of it.
+    pub fn peek(token: &str) -> Result<(Option<String>, Option<AssertionAlg>), JwtError> {
+        let parts = Parts::split(token)?;
+        let named = |object: &JsonObject, name| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let alg = named(&parts.header()?, "alg").and_then(|alg| alg.parse().ok());
+        Ok((named(&parts.claims()?, "sub"), alg))
+    }
+
     /// What it says to be signed with.
     pub fn alg(&self) -> AssertionAlg {
         self.alg

@@ -6,8 +6,8 @@ use axum::http::header;
 use super::form;
 use crate::app::App;
 use crate::client_auth::Presented;
-use crate::http::client_address;
 use crate::http::error::ApiError;
+use crate::http::{client_address, paths};
 use crate::model::caller::Caller;
 use crate::protocol::error::Reason;
 use crate::protocol::params::Params;
@@ -40,7 +40,8 @@ impl FromRequest<App> for ClientForm {
             .iter()
             .map(|value| value.as_bytes())
             .collect();
-        let presented = Presented::from_request(&authorization, &params)?;
+        let endpoints = [paths::TOKEN, parts.uri.path()].map(|path| app.config().issuer.url(path));
+        let presented = Presented::from_request(&authorization, &params, &endpoints)?;
         let caller = client_address::caller(&parts.extensions, &parts.headers);
         Ok(Self {
             params,

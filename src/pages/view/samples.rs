@@ -4,7 +4,9 @@ mod account;
 mod device;
 
 use super::{
-    Account, AccountChoice, App, AppAbout, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost, Frame, Home, LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut, SignedOutFrames,
+    Account, AccountChoice, App, AppAbout, Back, Consent, DeviceConfirm, DeviceEntry, ErrorPage, Finished, FormPost,
+    Frame, Home, LanguageLink, Login, LoginError, Message, Page, Permission, SelectAccount, SignOut, SignedOut,
+    SignedOutFrames,
 };
 use crate::pages::text::Language;
 

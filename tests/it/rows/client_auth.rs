@@ -8,13 +8,11 @@ use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::model::client::{ClientSecret, SecretVerifier};
 use portcullis::protocol::client_auth_method::ClientAuthMethod;
 use portcullis::store::{ClientWrite, SecretRotation};
-use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 
 use super::dump::Dump;
 use super::refusals::{refused, unauthenticated};
-use crate::support::assertion::{ClientKey, JWT_BEARER, changed};
-use crate::support::{ClientSpec, TestClient, TestDb, TestRequest, TestResponse, TestServer, Tokens, both_stores};
+use crate::support::{ClientSpec, TestClient, TestDb, TestRequest, TestResponse, TestServer, both_stores};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -38,6 +36,7 @@ async fn rotate(server: &TestServer, client: &TestClient, verifier: SecretVerifi
     let now = server.app.clock().now();
     let stored = server.store().client(&client.client_id()).await.unwrap().unwrap();
     let secret = ClientSecret {
+        sealed: None,
         id: server.app.row_key(now),
         verifier,
         created_at: now,
@@ -366,61 +365,6 @@ both_stores! {
         server.client_credentials(&by_basic).await.expect(200);
         unauthenticated(&server.client_credentials(&by_post).await);
         post(&by_post).await.expect(200);
-    }
-
-    async fn ca_19_and_20_assertions_are_not_offered(db: TestDb) {
-        let server = TestServer::new(db).await;
-        let web = server.add_client(ClientSpec::web("shop")).await;
-        let tokens = server.code_flow(&web, "openid").await;
-        let service = server.add_client(ClientSpec::service("batch")).await;
-        let secret = service.secret.as_deref().unwrap();
-        let own = Tokens::of(server.client_credentials(&service).await);
-        let signed = changed(&server.assertion_claims("batch"), &json!({"aud": "https://other.example"}));
-        let signed = ClientKey::es256().sign(&signed);
-        unauthenticated(&server.post_asserting("/token", &signed, &[GRANT]).await);
-        for assertion in [
-            "",
-            &signed,
-            "x",
-            "a.b.c",
-            "eyJhbGciOiJub25lIn0.e30.",
-            &own.access,
-            &tokens.access,
-            tokens.id.as_deref().unwrap(),
-            &"x".repeat(60_000),
-        ] {
-            let fields = [
-                GRANT,
-                ("client_id", "batch"),
-                ("client_assertion_type", JWT_BEARER),
-                ("client_assertion", assertion),
-            ];
-            unauthenticated(&server.post_form("/token", &fields).await);
-            // Not overlooked beside a right secret either.
-            unauthenticated(&server.post_form("/token", &fields).basic("batch", secret).await);
-        }
-        unauthenticated(
-            &server
-                .post_form(
-                    "/token",
-                    &[GRANT, ("client_id", "batch"), ("client_assertion_type", "x")],
-                )
-                .await,
-        );
-        let huge = [
-            GRANT,
-            ("client_id", "batch"),
-            ("client_assertion", &"x".repeat(1024 * 1024)),
-        ];
-        server
-            .post_form("/token", &huge)
-            .await
-            .expect_error(413, "invalid_request");
-        let metadata = server.get("/.well-known/openid-configuration").await.json();
-        assert_eq!(
-            metadata["token_endpoint_auth_methods_supported"],
-            serde_json::json!(["client_secret_basic", "client_secret_post", "none"])
-        );
     }
 
     async fn ca_23_a_stolen_database_holds_no_client_secret(db: TestDb) {

@@ -548,6 +548,7 @@ both_stores! {
         let stored = server.store().client(&client.client_id()).await.unwrap().unwrap();
         let fresh = OpaqueToken::generate(Kind::ClientSecret);
         let secret = ClientSecret {
+            sealed: None,
             id: server.app.row_key(now),
             verifier: SecretVerifier::Digest(fresh.digest()),
             created_at: now.plus(1),

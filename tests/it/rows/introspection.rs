@@ -239,7 +239,15 @@ async fn in_12_not_by_get_and_not_in_the_url() {
     let metadata = world.server.get("/.well-known/openid-configuration").await.json();
     assert_eq!(metadata["introspection_endpoint"], "https://id.example/introspect");
     let methods = &metadata["introspection_endpoint_auth_methods_supported"];
-    assert_eq!(*methods, json!(["client_secret_basic", "client_secret_post"]));
+    assert_eq!(
+        *methods,
+        json!([
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "client_secret_jwt"
+        ])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

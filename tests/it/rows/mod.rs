@@ -4,6 +4,7 @@
 mod account;
 mod account_access;
 mod answers;
+mod assertions;
 mod authorize;
 mod authorize_answers;
 mod authorize_claims;

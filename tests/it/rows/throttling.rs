@@ -70,6 +70,7 @@ async fn chosen_secret(server: &TestServer, client: &TestClient, secret: &str) {
     let now = server.app.clock().now();
     let stored = server.store().client(&client.client_id()).await.unwrap().unwrap();
     let secret = ClientSecret {
+        sealed: None,
         id: server.app.row_key(now),
         verifier: SecretVerifier::Password(server.app.passwords().hash(secret).await.unwrap()),
         created_at: now,

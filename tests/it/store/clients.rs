@@ -13,6 +13,7 @@ use crate::support::{ClientSpec, TestServer, both_stores};
 impl World {
     fn new_secret(&self) -> ClientSecret {
         ClientSecret {
+            sealed: None,
             id: self.server.app.row_key(self.now()),
             verifier: SecretVerifier::Digest(fresh(Kind::ClientSecret)),
             created_at: self.now(),

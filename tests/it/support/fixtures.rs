@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::crypto::client_secret;
 use portcullis::crypto::digest::sha256;
 use portcullis::crypto::opaque::{Kind, OpaqueToken};
 use portcullis::crypto::random;
@@ -15,7 +16,7 @@ use portcullis::protocol::redirect_uri::RedirectUri;
 use portcullis::protocol::scope::Scope;
 use portcullis::protocol::signing_alg::SigningAlg;
 use portcullis::protocol::standard_claims::StandardClaims;
-use portcullis::store::{ApiWrite, ClientWrite, UserWrite};
+use portcullis::store::{ApiWrite, ClientWrite, SecretRotation, UserWrite};
 use serde_json::Value;
 
 use super::browser::{AuthRequest, Browser};
@@ -202,13 +203,12 @@ impl TestServer {
     /// Registers a client.
     pub async fn add_client(&self, spec: ClientSpec) -> TestClient {
         let now = self.app.clock().now();
-        let secret = spec.with_secret.then(|| OpaqueToken::generate(Kind::ClientSecret));
-        let stored = secret.as_ref().map(|secret| ClientSecret {
-            id: self.app.row_key(now),
-            verifier: SecretVerifier::Digest(secret.digest()),
-            created_at: now,
-            expires_at: None,
-        });
+        let with_secret = spec.with_secret && spec.metadata.has_secret();
+        let secret = with_secret.then(|| OpaqueToken::generate(Kind::ClientSecret));
+        let id = ClientId::parse(&spec.id).unwrap();
+        let stored = secret
+            .as_ref()
+            .map(|secret| self.new_secret(&id, &spec.metadata, secret));
         let redirect_uri = spec.metadata.redirect_uris.first();
         let registered = TestClient {
             id: spec.id.clone(),
@@ -227,6 +227,34 @@ impl TestServer {
         };
         assert_eq!(self.store().insert_client(&client).await.unwrap(), ClientWrite::Done);
         registered
+    }
+
+    /// `secret` as it is stored.
+    fn new_secret(&self, client: &ClientId, metadata: &ClientMetadata, secret: &OpaqueToken) -> ClientSecret {
+        let now = self.app.clock().now();
+        let id = self.app.row_key(now);
+        let seal = || client_secret::seal(self.app.master_key(), client, id, secret.expose().as_bytes());
+        ClientSecret {
+            id,
+            verifier: SecretVerifier::Digest(secret.digest()),
+            sealed: metadata.has_mac_secret().then(seal),
+            created_at: now,
+            expires_at: None,
+        }
+    }
+
+    /// Gives a client another secret; the present one counts for `overlap` seconds more.
+    pub async fn rotate_sealed(&self, client: &mut TestClient, overlap: i64) {
+        let stored = self.store().client(&client.client_id()).await.unwrap().unwrap();
+        let fresh = OpaqueToken::generate(Kind::ClientSecret);
+        let secret = self.new_secret(&stored.client_id, &stored.metadata, &fresh);
+        let rotation = SecretRotation {
+            client: &stored,
+            secret: &secret,
+            overlap_until: secret.created_at.plus(overlap),
+        };
+        assert_eq!(self.store().rotate_secret(&rotation).await.unwrap(), ClientWrite::Done);
+        client.secret = Some(fresh.expose().to_owned());
     }
 
     /// Registers an API; see [`api`] for settings.
