@@ -11,6 +11,7 @@ use crate::model::client::{ClientMetadata, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod as Method;
 use crate::protocol::display_text::label;
 use crate::protocol::grant_type::GrantType as Grant;
+use crate::protocol::redirect_uri::RedirectUri;
 
 /// The longest name of a client, in characters.
 pub const MAX_NAME: usize = 100;
@@ -148,6 +149,10 @@ pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<S
         return https(MEMBER, text);
     }
     link(MEMBER, text)
+}
+
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn parse(text: &str) -> Option<Url> {
