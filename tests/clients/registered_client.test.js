@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { exportJWK, generateKeyPair } from 'jose';
 import * as client from 'openid-client';
 import { authorize, Browser } from './support/browser.js';
 import { startInstallation } from './support/installation.js';
@@ -32,11 +33,18 @@ function register(metadata = {}, authentication = client.ClientSecretBasic()) {
   });
 }
 
-/** The whole code flow. Resolves to the tokens. */
-async function signIn(config, parameters = {}, browser = new Browser()) {
+/** A key pair of an application's: the private part, and the JWK Set to register. */
+async function newKey(alg, use = 'sig') {
+  const { privateKey, publicKey } = await generateKeyPair(alg);
+  const kid = `${alg}-${use}`;
+  return { key: privateKey, kid, jwks: { keys: [{ ...(await exportJWK(publicKey)), kid, use, alg }] } };
+}
+
+/** The whole code flow; `build` makes the address out of the parameters. Resolves to the tokens. */
+async function signIn(config, parameters = {}, { browser = new Browser(), build = client.buildAuthorizationUrl } = {}) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()];
-  const url = client.buildAuthorizationUrl(config, {
+  const url = await build(config, {
     redirect_uri: REDIRECT_URI,
     scope: 'openid profile email',
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
@@ -65,6 +73,14 @@ for (const [token_endpoint_auth_method, authentication] of Object.entries(secret
     assert.equal(renewed.claims().sub, tokens.claims().sub);
   });
 }
+
+test('a signed request object', async () => {
+  const { key, kid, jwks } = await newKey('ES256');
+  const config = await register({ request_object_signing_alg: 'ES256', jwks });
+  const build = (...args) => client.buildAuthorizationUrlWithJAR(...args, { key, kid });
+  const tokens = await signIn(config, { max_age: '3600' }, { build });
+  assert.ok(tokens.claims().auth_time, 'what only the object says was heard');
+});
 
 test('the claims parameter', async () => {
   const config = await register();
@@ -96,7 +112,7 @@ test('pairwise subjects: another one for each sector, and the same each time', a
 test('RP-initiated sign-out', async () => {
   const config = await register({ post_logout_redirect_uris: [SIGNED_OUT_URI] });
   const browser = new Browser();
-  const { id_token } = await signIn(config, {}, browser);
+  const { id_token } = await signIn(config, {}, { browser });
   const state = client.randomState();
   const url = client.buildEndSessionUrl(config, { id_token_hint: id_token, post_logout_redirect_uri: SIGNED_OUT_URI, state });
   const { callback } = await browser.open(url, { callback: SIGNED_OUT_URI });
