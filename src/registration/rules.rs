@@ -155,10 +155,6 @@ pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<S
     link(MEMBER, text)
 }
 
-fn host(url: &str) -> Option<String> {
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
-}
-
 fn parse(text: &str) -> Option<Url> {
     let written = text.len() <= MAX_URI
         && text

@@ -131,7 +131,7 @@ both_stores! {
         assert_eq!(url::form_urlencoded::parse(&request.body).count(), 1, "logout_token and nothing else");
         let token = request.field("logout_token").unwrap();
         let now = world.server.app.clock().now();
-        let ring = world.server.app.key_ring(&*world.server.store().catalog().await.unwrap()).unwrap();
+        let ring = world.server.app.key_ring(&world.server.store().catalog().await.unwrap()).unwrap();
         let expected = Expected { typ: &["logout+jwt"], issuer: "https://id.example", now, leeway_seconds: 0, allow_expired: false };
         let verified = jwt::verify(&ring, &token, &expected).unwrap();
         let jti = verified["jti"].as_str().unwrap().to_owned();

@@ -139,7 +139,7 @@ both_stores! {
         assert_eq!((answer.get("error"), answer.get("state")), ("invalid_request", ""));
         // Twice outside is twice, even if it is ignored.
         let twice = inside.clone().and("request", &object).and("state", "a").and("state", "b");
-        assert_eq!(get(&server, &twice).await.header("location").contains("error=invalid_request&"), true);
+        assert!(get(&server, &twice).await.header("location").contains("error=invalid_request&"));
     }
 
     async fn pr_13_what_is_not_signed_by_the_client_for_us_and_now_is_refused(db: TestDb) {
