@@ -2,11 +2,16 @@
 // on a wide and a narrow screen, light and dark, in three languages. UPDATE_SCREENSHOTS=1 also renews the README's pictures.
 
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
+import { makeCertificate } from '../clients/support/certificate.js';
 import { startDevice } from '../clients/support/device.js';
+import { startInstallation } from '../clients/support/installation.js';
 import { startDemo } from '../clients/support/server.js';
 import { launchBrowser, newPerson } from './support/browser.js';
 import { authorizationRequest, decisionButton, fillSignIn, signIn } from './support/flow.js';
@@ -34,6 +39,12 @@ const PAGES = {
   'device-confirm': { open: openDeviceConfirm, picture: true },
   'device-elsewhere': { open: openDeviceElsewhere, picture: true },
   error: { open: openError, picture: true },
+  'sign-in-registered': { open: openRegistered, on: () => registrar },
+  'consent-registered': { open: openRegisteredConsent, on: () => registrar },
+  logout: { open: openLogout, on: () => registrar },
+  'logout-for-app': { open: openLogoutForApp, on: () => registrar },
+  'signed-out': { open: openSignedOut, on: () => registrar },
+  'signed-out-for-app': { open: openSignedOutForApp, on: () => registrar },
   home: { open: (page) => page.goto(server.issuer) },
   account: { open: (page) => openAccount(page, '') },
   'account-profile': { open: (page) => openAccount(page, '/profile') },
@@ -44,27 +55,32 @@ const PAGES = {
   playground: { open: (page) => page.goto(server.playground) },
 };
 
+const SHOP = 'https://shop.example';
+const PICTURE = fileURLToPath(new URL('static/demo-app.png', ROOT));
+
 let browser;
 let server;
+let registrar; // where clients may register themselves
 
 before(async () => {
-  [browser, server] = await Promise.all([launchBrowser(), startDemo()]);
+  [browser, server, registrar] = await Promise.all([launchBrowser(), startDemo(), startRegistrar()]);
   for (const folder of [PICTURES, README_PICTURES]) await mkdir(new URL(folder, ROOT), { recursive: true });
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
+  await registrar?.stop();
 });
 
-for (const [name, { open, picture }] of Object.entries(PAGES)) {
+for (const [name, { open, on = () => server, picture }] of Object.entries(PAGES)) {
   for (const { locale, colorScheme, suffix } of LOOKS) {
     if (suffix && name === 'playground') continue;
     test(`${name}, ${locale}, ${colorScheme}`, async () => {
-      const { context } = await newPerson(browser, server, { locale, colorScheme, reducedMotion: 'reduce' });
+      const { context } = await newPerson(browser, on(), { locale, colorScheme, reducedMotion: 'reduce' });
       try {
         const page = await context.newPage();
         // The demo's account says that it reads English, so the person chooses.
-        if (suffix) await page.goto(`${server.issuer}/login?lang=${suffix.slice(1)}`);
+        if (suffix) await page.goto(`${on().issuer}/login?lang=${suffix.slice(1)}`);
         await open(page);
         assert.ok(locale.startsWith(await page.locator('html').getAttribute('lang')));
         for (const width of WIDTHS) {
@@ -156,6 +172,106 @@ async function openError(page) {
   const response = await page.goto(authorizationRequest(server, { client_id: 'no-such-client' }).url);
   assert.equal(response.status(), 400);
   await page.locator('h1').waitFor();
+}
+
+/** A server where anybody may register a client, and "The Shop", which did: with a logo and all its links. */
+async function startRegistrar() {
+  const directory = await mkdtemp(join(tmpdir(), 'portcullis-pages-'));
+  const tls = await makeCertificate(directory);
+  const [cert, key, picture] = await Promise.all([tls.certificate, tls.key, PICTURE].map((file) => readFile(file)));
+  const host = createServer({ cert, key }, (_, response) => response.setHeader('content-type', 'image/png').end(picture));
+  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+  const settings = `
+[registration]
+mode = "open"
+
+[outbound]
+extra_ca = "${tls.certificate}"
+allow_hosts = ["localhost"]
+`;
+  const started = await startInstallation({ settings, claims: { name: 'Alice Example', email: 'alice@example.org' } });
+  const stop = async () => {
+    await started.stop();
+    host.closeAllConnections();
+    await new Promise((resolve) => host.close(resolve));
+    await rm(directory, { recursive: true });
+  };
+  try {
+    return { ...started, stop, playground: started.issuer, clients: { web: await registerShop(started, host.address().port) } };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function registerShop({ issuer }, logoPort) {
+  const answer = await fetch(`${issuer}/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      client_name: 'The Shop',
+      redirect_uris: [`${SHOP}/callback`],
+      post_logout_redirect_uris: [`${SHOP}/bye`],
+      frontchannel_logout_uri: `${SHOP}/out`,
+      client_uri: SHOP,
+      policy_uri: `${SHOP}/privacy`,
+      tos_uri: `${SHOP}/terms`,
+      logo_uri: `https://localhost:${logoPort}/logo.png`,
+      token_endpoint_auth_method: 'none',
+      scope: 'openid profile email offline_access',
+    }),
+  });
+  const client = await answer.json();
+  assert.equal(answer.status, 201, JSON.stringify(client));
+  return client;
+}
+
+async function openRegistered(page) {
+  await page.goto(authorizationRequest(registrar).url);
+  await page.locator('#login-submit').waitFor();
+  // Fetched by the server, shown from there.
+  assert.ok(await page.locator('img.logo').evaluate((image) => image.complete && image.naturalWidth > 0));
+}
+
+async function openRegisteredConsent(page) {
+  await openRegistered(page);
+  await signIn(page, registrar.user);
+  await decisionButton(page, 'allow').waitFor();
+}
+
+/** Somebody who is signed in to the shop. */
+async function openShop(page) {
+  await page.context().route(`${SHOP}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>Shop</title>' }));
+  await openRegisteredConsent(page);
+  await Promise.all([page.waitForURL(`${SHOP}/**`), decisionButton(page, 'allow').click()]);
+}
+
+async function openLogout(page) {
+  await openShop(page);
+  await page.goto(`${registrar.issuer}/logout`);
+  await page.locator('button[value=logout]').waitFor();
+}
+
+async function openLogoutForApp(page) {
+  await openShop(page);
+  const { client_id } = registrar.clients.web;
+  const asked = new URLSearchParams({ client_id, post_logout_redirect_uri: `${SHOP}/bye`, state: 'a state' });
+  await page.goto(`${registrar.issuer}/logout?${asked}`);
+  await page.locator('button[value=logout]').waitFor();
+}
+
+async function openSignedOut(page) {
+  await openLogout(page);
+  await page.locator('button[value=logout]').click();
+  await page.locator('.done').waitFor();
+}
+
+/** The page that leads on as soon as the apps have been told: here they never answer. */
+async function openSignedOutForApp(page) {
+  await openLogoutForApp(page);
+  await page.context().route(`${SHOP}/out**`, () => {});
+  await page.locator('button[value=logout]').click();
+  await page.locator('#back').waitFor();
 }
 
 async function assertFits(page, width) {
