@@ -69,9 +69,12 @@ async fn fetched(cx: &ObjectCx<'_>, uri: &str) -> Result<String, Reason> {
     if uri.len() > MAX_URI || !is_registered(&cx.client.metadata.request_objects.uris, uri) {
         return Err(Reason::RequestUriUnregistered);
     }
-    let address = without_fragment(uri);
     let accept = "application/oauth-authz-req+jwt, application/jwt";
-    let document = cx.app.fetch().get(Purpose::RequestObject, address, accept).await;
+    let document = cx
+        .app
+        .fetch()
+        .get(Purpose::RequestObject, without_fragment(uri), accept)
+        .await;
     let document = document.map_err(|error| {
         tracing::debug!(%error, client_id = %cx.client.client_id, "request object not fetched");
         Reason::RequestUriUnavailable
@@ -84,11 +87,11 @@ async fn fetched(cx: &ObjectCx<'_>, uri: &str) -> Result<String, Reason> {
 }
 
 fn without_fragment(uri: &str) -> &str {
-    uri.split_once('#').map_or(uri, |(address, _)| address)
+    uri.split('#').next().unwrap_or_default()
 }
 
-/// Compared exactly. A URI that was registered without a fragment may be sent with any: it is not sent on, and only tells those
-/// who keep an object whether to fetch it anew (OpenID Connect Core §6.2). Here it is fetched each time, and signed.
+/// Compared exactly. A URI that was registered without a fragment may be sent with any. The fragment, the hash of what is there,
+/// is for servers that keep copies (OpenID Connect Core §6.2); here an object is fetched each time, and its signature is its proof.
 fn is_registered(registered: &[String], uri: &str) -> bool {
     let address = without_fragment(uri);
     registered.iter().any(|known| known == uri || known == address)

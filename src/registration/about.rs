@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::rules;
 use crate::model::client::{ClientMetadata, LogoutChannel};
 use crate::protocol::display_text::label;
+use crate::protocol::redirect_uri::RedirectUri;
 
 /// Members that people read, which may come in many languages (RFC 7591 §2.2).
 const LOCALIZED: &[&str] = &["client_name", "client_uri", "policy_uri", "tos_uri"];
@@ -32,25 +33,22 @@ pub fn name(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Refusal> {
 pub fn links(from: Members<'_>, to: &mut ClientMetadata) -> Result<(), Refusal> {
     let link = |name| -> Result<Option<String>, Refusal> {
         let text = from.text(name)?;
-        text.map(|text| rules::link(name, text)).transpose()
+        text.map(|text| rules::link(name, text, &to.redirect_uris)).transpose()
     };
     to.about.client_uri = link("client_uri")?;
     to.about.logo_uri = link("logo_uri")?;
     to.about.policy_uri = link("policy_uri")?;
     to.about.tos_uri = link("tos_uri")?;
-    let start = from.text("initiate_login_uri")?;
-    to.about.initiate_login_uri = start
-        .map(|text| rules::initiate_login_uri(text, &to.redirect_uris))
-        .transpose()?;
+    to.about.initiate_login_uri = link("initiate_login_uri")?;
     let contacts = from.list("contacts", rules::MAX_URIS)?.unwrap_or_default();
     let contacts = contacts.into_iter().map(|text| line("contacts", text));
     to.about.contacts = contacts.collect::<Result<_, _>>()?;
-    to.about.localized = localized(from)?;
+    to.about.localized = localized(from, &to.redirect_uris)?;
     Ok(())
 }
 
 /// `client_name#de` and its kin, each under the rules of the member itself.
-fn localized(from: Members<'_>) -> Result<BTreeMap<String, String>, Refusal> {
+fn localized(from: Members<'_>, redirect_uris: &[RedirectUri]) -> Result<BTreeMap<String, String>, Refusal> {
     let mut all = BTreeMap::new();
     for (key, value) in from.0 {
         let Some((member, tag)) = key.split_once('#') else {
@@ -64,7 +62,7 @@ fn localized(from: Members<'_>) -> Result<BTreeMap<String, String>, Refusal> {
             text.ok_or_else(|| Refusal::metadata(member, "must be a string, with a language tag behind the #"))?;
         let text = match *member {
             "client_name" => rules::name(text)?,
-            member => rules::link(member, text)?,
+            member => rules::link(member, text, redirect_uris)?,
         };
         all.insert(key.clone(), text);
     }

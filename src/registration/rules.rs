@@ -132,27 +132,18 @@ pub fn request_uri(member: &'static str, text: &str) -> Result<String, Refusal> 
 }
 
 /// An address that people are given to follow. What names this machine or a private network by number leads every reader
-/// somewhere else.
-pub fn link(member: &'static str, text: &str) -> Result<String, Refusal> {
+/// somewhere else, unless it is a host that people are sent back to anyway: an app's in that network.
+pub fn link(member: &'static str, text: &str, redirect_uris: &[RedirectUri]) -> Result<String, Refusal> {
     let url = https(member, text)?;
+    let to = host(&url);
+    let known = to.is_some() && redirect_uris.iter().any(|uri| host(uri.as_str()) == to);
     let inside = Url::parse(&url)
         .ok()
         .is_none_or(|url| names_this_machine_or_network(&url));
-    if inside {
+    if inside && !known {
         return Err(Refusal::metadata(member, "must not lead to a private address"));
     }
     Ok(url)
-}
-
-/// Where a sign-in starts at the client: a link like others, or at a host that people are sent back to anyway, such as an
-/// app's in a private network.
-pub fn initiate_login_uri(text: &str, redirect_uris: &[RedirectUri]) -> Result<String, Refusal> {
-    const MEMBER: &str = "initiate_login_uri";
-    let start = host(text);
-    if start.is_some() && redirect_uris.iter().any(|uri| host(uri.as_str()) == start) {
-        return https(MEMBER, text);
-    }
-    link(MEMBER, text)
 }
 
 fn parse(text: &str) -> Option<Url> {

@@ -18,7 +18,7 @@ mod audiences;
 mod audit;
 mod audit_command;
 mod client_keys;
-mod conformance_shape;
+mod conformance;
 mod examples;
 mod languages;
 mod logos;

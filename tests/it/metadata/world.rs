@@ -7,10 +7,10 @@ use axum::http::Method;
 use portcullis::config::Config;
 use portcullis::crypto::jwt::{Expected, ForeignExpected, JwtError, verify_with_jwk_set};
 use portcullis::model::client::ClientMetadata;
+use portcullis::protocol::standard_claims::{Address, StandardClaims};
 use serde_json::Value;
 use url::Url;
 
-use crate::conformance_shape::every_claim;
 use crate::support::jwe::ClientKeys;
 use crate::support::{
     AuthRequest, Browser, Callback, ClientSpec, Https, Landed, PASSWORD, TestClient, TestDb, TestRequest, TestServer,
@@ -217,4 +217,32 @@ async fn document(server: &TestServer) -> Value {
     }
     assert_eq!(both[0], both[1]);
     both.swap_remove(0)
+}
+
+fn every_claim() -> StandardClaims {
+    let text = |text: &str| Some(text.to_owned());
+    StandardClaims {
+        name: text("Alice Example"),
+        given_name: text("Alice"),
+        family_name: text("Example"),
+        middle_name: text("Quinn"),
+        nickname: text("Al"),
+        preferred_username: text("alice"),
+        profile: text("https://alice.example/about"),
+        picture: text("https://alice.example/picture.png"),
+        website: text("https://alice.example/"),
+        gender: text("female"),
+        birthdate: text("1990-04-01"),
+        zoneinfo: text("Europe/Paris"),
+        locale: text("en-GB"),
+        email: text("alice@example.com"),
+        email_verified: Some(true),
+        phone_number: text("+1 202 555 0142"),
+        phone_number_verified: Some(false),
+        address: Some(Address {
+            formatted: text("1 Main Street"),
+            country: text("US"),
+            ..Address::default()
+        }),
+    }
 }

@@ -439,23 +439,35 @@ fn the_configuration_decides_where_answers_may_go_and_how_clients_authenticate()
 }
 
 #[test]
-fn a_sign_in_may_start_where_it_ends() {
+fn links_may_lead_into_a_private_network_where_people_are_sent_back_to() {
+    const LINKS: [&str; 6] = [
+        "client_uri",
+        "logo_uri",
+        "policy_uri",
+        "tos_uri",
+        "tos_uri#de",
+        "initiate_login_uri",
+    ];
     for host in ["localhost:8443", "192.168.1.1", "intranet.shop.example"] {
-        let start = format!("https://{host}/callback?start");
-        let redirect_uris = json!([format!("https://{host}/callback")]);
-        let read = read(&web_with(
-            json!({ "redirect_uris": redirect_uris, "initiate_login_uri": start }),
-        ))
-        .unwrap();
-        assert_eq!(read.about.initiate_login_uri, Some(start));
+        for member in LINKS {
+            let there = format!("https://{host}/callback?there");
+            let redirect_uris = json!([format!("https://{host}/callback")]);
+            let read = read(&web_with(json!({ "redirect_uris": redirect_uris, member: there }))).unwrap();
+            let about = serde_json::to_value(&read.about).unwrap();
+            let told = about.get(member).unwrap_or(&about["localized"][member]);
+            assert_eq!(*told, *there, "{member}");
+        }
     }
-    for start in [
-        "https://192.168.1.2/",
-        "http://192.168.1.1/",
-        "https://u:p@192.168.1.1/",
-        "https://192.168.1.1/#x",
-    ] {
-        let changes = json!({ "redirect_uris": ["https://192.168.1.1/callback"], "initiate_login_uri": start });
-        refused(changes, "initiate_login_uri", ErrorCode::InvalidClientMetadata);
+    for member in LINKS {
+        for elsewhere in [
+            "https://192.168.1.2/",
+            "http://192.168.1.1/",
+            "https://u:p@192.168.1.1/",
+            "https://192.168.1.1/#x",
+        ] {
+            let changes = json!({ "redirect_uris": ["https://192.168.1.1/callback"], member: elsewhere });
+            let named = member.split('#').next().unwrap();
+            refused(changes, named, ErrorCode::InvalidClientMetadata);
+        }
     }
 }

@@ -51,6 +51,17 @@ async fn edit(server: &TestServer, client: &TestClient, change: impl FnOnce(&mut
 }
 
 both_stores! {
+    /// RFC 7009 §2.2: the body means nothing. Clients that read JSON refuse another media type, and take none.
+    async fn the_answer_to_a_revocation_names_no_media_type(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let client = server.add_client(ClientSpec::web("web")).await;
+        let tokens = server.code_flow(&client, "openid offline_access").await;
+        let answer = server.revoke(&client, tokens.refresh()).await.expect(200);
+        assert_eq!((answer.text(), answer.headers.get("content-type")), ("", None));
+    }
+}
+
+both_stores! {
     async fn rt_01_confidential_client_without_authentication(db: TestDb) {
         let (server, client, tokens) = family(db).await;
         let fields = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh())];

@@ -88,6 +88,8 @@ pub struct Callback {
     /// Where it went, without the answer's parameters.
     pub uri: String,
     pub params: BTreeMap<String, String>,
+    /// It was a form, posted there (`response_mode=form_post`).
+    pub by_form: bool,
 }
 
 impl Landed {
@@ -144,6 +146,17 @@ impl Page {
 }
 
 impl Callback {
+    /// The answer that this address carries in its query or fragment.
+    pub fn at(location: &str) -> Self {
+        let url = Url::parse(location).unwrap();
+        let text = url.query().or(url.fragment()).unwrap_or_default();
+        Self {
+            uri: location.split(['?', '#']).next().unwrap_or_default().to_owned(),
+            params: form_urlencoded::parse(text.as_bytes()).into_owned().collect(),
+            by_form: false,
+        }
+    }
+
     /// A parameter; empty when it is missing.
     pub fn get(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -296,7 +309,7 @@ impl Browser {
             }
             let location = response.location().to_owned();
             if !location.starts_with('/') {
-                return Landed::Callback(callback(&location));
+                return Landed::Callback(Callback::at(&location));
             }
             request = self.request(Method::GET, &location);
             path = location.split('?').next().unwrap_or_default().to_owned();
@@ -310,6 +323,7 @@ impl Browser {
             return Landed::Callback(Callback {
                 uri: form.action,
                 params: form.fields.into_iter().collect(),
+                by_form: true,
             });
         }
         let path = path.split('?').next().unwrap_or_default().to_owned();
@@ -329,14 +343,5 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-    }
-}
-
-fn callback(location: &str) -> Callback {
-    let url = Url::parse(location).unwrap();
-    let text = url.query().or(url.fragment()).unwrap_or_default();
-    Callback {
-        uri: location.split(['?', '#']).next().unwrap_or_default().to_owned(),
-        params: form_urlencoded::parse(text.as_bytes()).into_owned().collect(),
     }
 }
