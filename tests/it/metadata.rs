@@ -5,6 +5,7 @@ mod clients;
 mod endpoints;
 mod logout;
 mod people;
+mod readme;
 
 mod requests;
 mod world;
