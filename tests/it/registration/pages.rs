@@ -69,6 +69,8 @@ async fn az_41_strangers_are_not_redirected_to_by_their_errors() {
         ("response_type", "token"),
         ("prompt", "none login"),
         ("resource", "x"),
+        ("request", "x"),
+        ("request_uri", "https://shop.example/request"),
     ];
     for change in changes {
         let page = Browser::new(&server).authorize(&bad(change)).await.page();
@@ -89,6 +91,8 @@ async fn az_41_strangers_are_not_redirected_to_by_their_errors() {
         "unsupported_response_type",
         "invalid_request",
         "invalid_target",
+        "invalid_request_object",
+        "request_uri_not_supported",
     ]) {
         assert_eq!(browser.authorize(&bad(change)).await.callback().get("error"), error);
     }
