@@ -30,7 +30,7 @@ pub struct Assembled {
 pub struct Refused {
     /// Why.
     pub error: OAuthError,
-    /// Where that may be told, and whose place that is: a page otherwise.
+    /// Where that may be told: a page otherwise.
     pub to: Option<(Callback, Arc<Client>)>,
 }
 

@@ -171,7 +171,7 @@ fn the_conformance_settings_are_settings() {
     command.current_dir(folder.path());
     let shown = run(command).stdout;
     for line in [
-        "issuer = \"https://op.internal:8443\"",
+        "issuer = \"https://op.internal:9443\"",
         "tls_certificate = \"op.crt\"",
         "mode = \"open\"",
         "pkce = \"optional\"",
