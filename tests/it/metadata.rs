@@ -5,6 +5,7 @@ mod clients;
 mod endpoints;
 mod logout;
 mod people;
+mod readme;
 
 mod requests;
 mod world;
@@ -20,6 +21,7 @@ use world::World;
 
 /// Everything that a setting turns on.
 fn everything(config: &mut Config) {
+    config.sessions.management = true;
     config.registration.mode = RegistrationMode::Open;
     config.requests.request_uri = true;
 }
@@ -59,6 +61,7 @@ async fn exercise(world: &World, member: &str, value: &Value) {
         "jwks_uri" => endpoints::jwks(world).await,
         "registration_endpoint" => endpoints::registration(world).await,
         "end_session_endpoint" => logout::end_session(world).await,
+        "check_session_iframe" => logout::check_session(world).await,
         "backchannel_logout_supported" => assert!(said() && logout::backchannel(world, false).await),
         "backchannel_logout_session_supported" => assert!(said() && logout::backchannel(world, true).await),
         "frontchannel_logout_supported" => assert!(said() && logout::frontchannel(world, false).await),

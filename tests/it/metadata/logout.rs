@@ -1,5 +1,8 @@
 //! Signing out at a client's request, and who is told of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::crypto::digest::sha256;
 use portcullis::jobs::backchannel_logout;
 use portcullis::model::client::{ClientMetadata, LogoutChannel};
 use portcullis::protocol::redirect_uri::RedirectUri;
@@ -46,6 +49,37 @@ pub async fn end_session(world: &World) {
     let silent = AuthRequest::new(&client, "openid").set("prompt", "none");
     let answer = world.send(&mut browser, &silent).await.callback();
     assert_eq!(answer.get("error"), "login_required");
+}
+
+/// What the frame does, which `tests/browser/session_management.test.js` runs: OpenID Connect Session Management §3.2.
+pub async fn check_session(world: &World) {
+    let frame = world.server.get(&world.path("check_session_iframe")).await.expect(200);
+    assert_eq!(frame.header("x-frame-options"), "");
+    let cookie = frame
+        .text()
+        .split_once("data-cookie=\"")
+        .unwrap()
+        .1
+        .split('"')
+        .next()
+        .unwrap();
+    let client = world.client(|_| {}).await;
+    let mut browser = world.browser();
+    let answer = world.grant(&mut browser, &AuthRequest::new(&client, "openid")).await;
+    let (told, salt) = answer
+        .get("session_state")
+        .split_once('.')
+        .expect("a hash and its salt");
+    let origin = client.redirect_uri.strip_suffix("/callback").unwrap();
+    let computed = |browser: &mut Browser| {
+        let state = browser.cookies().get(cookie).cloned().unwrap_or_default();
+        let known = format!("{} {origin} {state} {salt}", client.id);
+        URL_SAFE_NO_PAD.encode(sha256(known.as_bytes()))
+    };
+    assert_eq!(computed(&mut browser), told, "unchanged");
+    browser.open(&world.path("end_session_endpoint")).await.page();
+    browser.submit(&[("confirm", "logout")]).await.page();
+    assert_ne!(computed(&mut browser), told, "changed");
 }
 
 pub async fn backchannel(world: &World, session: bool) -> bool {

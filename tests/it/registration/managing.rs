@@ -1,9 +1,11 @@
 //! `GET|PUT|DELETE /register/{client_id}` (RFC 7592).
 
 use portcullis::model::client::PkcePolicy;
+use portcullis::protocol::signing_alg::SigningAlg;
 use serde_json::{Value, json};
 
-use super::{assert_refused, client, manage, open_server, register, web, web_with, with};
+use super::{assert_refused, client, manage, open_server, post, register, web, web_with, with};
+use crate::support::assertion::ClientKey;
 use crate::support::{AuthRequest, Browser, ClientSpec, PASSWORD, Tokens, both_stores};
 
 /// What a client sends to replace its registration: what it was told, without what the server sets.
@@ -46,6 +48,44 @@ both_stores! {
         manage(&server, "DELETE", &registered).await.expect_error(401, "invalid_token");
         let kinds: Vec<_> = server.audit_trail().await.into_iter().map(|event| event.kind).collect();
         assert_eq!(kinds, ["client_registered", "client_changed", "client_deleted", "registration_refused"]);
+    }
+
+    /// Not even to the client itself, and not where the server has to keep it.
+    async fn ca_23_a_secret_is_told_when_it_is_drawn_and_never_again(db: TestDb) {
+        let server = open_server(db).await;
+        for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt"] {
+            let registered = register(&server, &web_with(json!({ "token_endpoint_auth_method": method }))).await;
+            let secret = registered["client_secret"].as_str().unwrap();
+            let replaced = replacement(&registered, json!({ "client_name": "The new shop" })).to_string();
+            let read = manage(&server, "GET", &registered).await.expect(200);
+            let put = manage(&server, "PUT", &registered).body("application/json", replaced).await.expect(200);
+            for answer in [read, put] {
+                assert!(!answer.text().contains(secret), "{method}");
+            }
+        }
+    }
+
+    /// As sent, not only as read: good keys that hold one member too many, or too few bits.
+    async fn dr_04_jw_14_a_private_or_weak_key_refuses_the_registration(db: TestDb) {
+        let server = open_server(db).await;
+        let with_keys = |key: &Value| {
+            web_with(json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key] } }))
+        };
+        let (ec, rsa) = (ClientKey::es256().jwk(), ClientKey::rsa(SigningAlg::Rs256).jwk());
+        register(&server, &with_keys(&ec)).await;
+        register(&server, &with_keys(&rsa)).await;
+        let short = rsa["n"].as_str().unwrap()[..171].to_owned();
+        for (key, members) in [
+            (&ec, json!({ "d": ec["x"] })),
+            (&rsa, json!({ "d": rsa["n"] })),
+            (&rsa, json!({ "p": "AQAB", "q": "AQAB" })),
+            (&rsa, json!({ "n": short })),
+            (&rsa, json!({ "e": "AQ" })),
+            (&ec, json!({ "kty": "oct", "k": ec["x"] })),
+        ] {
+            let refused = post(&server, &with_keys(&with(key.clone(), members))).await;
+            assert_refused(refused, "invalid_client_metadata", "jwks");
+        }
     }
 
     async fn dr_08_only_its_own_token_opens_a_registration(db: TestDb) {

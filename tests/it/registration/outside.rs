@@ -6,10 +6,90 @@ use std::path::Path;
 use portcullis::config::{Config, StatementIssuer};
 use serde_json::{Value, json};
 
-use super::{assert_refused, manage, open, post, register, web, web_with};
+use super::{assert_refused, client, manage, open, post, register, web, web_with};
 use crate::support::Https;
 use crate::support::assertion::{ClientKey, unsigned};
-use crate::support::{TestDb, TestServer};
+use crate::support::{AuthRequest, Browser, TestDb, TestServer};
+
+/// Whatever field it is: nothing but https is taken, and nothing inside is asked, neither at the registration nor later. What
+/// clients of the operator's own name is looked at elsewhere (PR-15, OI-11, the guard itself).
+#[tokio::test(flavor = "multi_thread")]
+async fn ss_01_ss_06_no_address_that_a_client_names_leads_inside() {
+    const FIELDS: [&str; 5] = [
+        "jwks_uri",
+        "logo_uri",
+        "sector_identifier_uri",
+        "backchannel_logout_uri",
+        "request_uris",
+    ];
+    let server = TestServer::with(TestDb::sqlite().await, |config| {
+        open(config);
+        config.requests.request_uri = true;
+    })
+    .await;
+    let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    canary.set_nonblocking(true).unwrap();
+    let port = canary.local_addr().unwrap().port();
+    let naming = |field: &str, url: &str| {
+        web_with(match field {
+            "jwks_uri" => json!({ field: url, "token_endpoint_auth_method": "private_key_jwt" }),
+            "sector_identifier_uri" => json!({ field: url, "subject_type": "pairwise" }),
+            "request_uris" => json!({ field: [url] }),
+            _ => json!({ field: url }),
+        })
+    };
+    for field in FIELDS {
+        for url in [
+            "file:///etc/passwd",
+            "gopher://shop.example/x",
+            "ftp://shop.example/x",
+            "data:application/json,[]",
+            "unix:/run/x.sock",
+            "http://shop.example/x",
+        ] {
+            let refused = post(&server, &naming(field, url)).await;
+            assert_refused(refused, "invalid_client_metadata", field);
+        }
+    }
+    let key = ClientKey::es256();
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0.0.0.0",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+    ] {
+        let url = format!("https://{host}:{port}/x");
+        for field in FIELDS {
+            let response = post(&server, &naming(field, &url)).await;
+            if response.status == 400 {
+                assert_refused(response, "invalid_client_metadata", field);
+                continue;
+            }
+            // Taken as written; then it is refused when it is used.
+            let shop = client(&response.expect(201).json());
+            match field {
+                "jwks_uri" => {
+                    let assertion = key.sign(&server.assertion_claims(&shop.id));
+                    let fields = [("grant_type", "authorization_code"), ("code", "x")];
+                    let answer = server.post_asserting("/token", &assertion, &fields).await;
+                    assert!(answer.status == 401 || answer.status == 503, "{}", answer.text());
+                }
+                "request_uris" => {
+                    let request = AuthRequest::new(&shop, "openid").and("request_uri", &url);
+                    let page = Browser::new(&server).authorize(&request).await.page();
+                    assert_eq!(page.status(), 400);
+                }
+                // Asked when somebody signs out, as in `oi_11_an_address_inside_is_never_asked`.
+                "backchannel_logout_uri" => {}
+                other => panic!("{other} is fetched at once, and {url} was taken"),
+            }
+        }
+    }
+    assert!(canary.accept().is_err(), "nobody came");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dr_12_the_list_of_the_sector_holds_every_redirect_uri() {

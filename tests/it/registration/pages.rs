@@ -91,6 +91,8 @@ async fn az_41_strangers_are_not_redirected_to_by_their_errors() {
         "unsupported_response_type",
         "invalid_request",
         "invalid_target",
+        "invalid_request_object",
+        "request_uri_not_supported",
     ]) {
         assert_eq!(browser.authorize(&bad(change)).await.callback().get("error"), error);
     }

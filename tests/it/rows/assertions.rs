@@ -318,6 +318,37 @@ both_stores! {
         granted(&server, &key.sign(&claims)).await;
     }
 
+    /// Neither a secret for who signs, nor a signature for who has a secret, nor the secret itself for who only proves it.
+    async fn ca_10_assertion_and_secret_do_not_stand_for_each_other(db: TestDb) {
+        let (server, _, key) = service(db).await;
+        let only = |id: &str, method| {
+            let keys = KeySource::Jwks(key.jwks());
+            ClientSpec::service(id).metadata(|metadata| {
+                metadata.auth_methods = vec![method];
+                metadata.keys = Some(keys);
+            })
+        };
+        let sealed = server.add_client(only("sealed", ClientAuthMethod::ClientSecretJwt)).await;
+        let basic = server.add_client(only("basic", ClientAuthMethod::ClientSecretBasic)).await;
+        let proven = sealed.secret.as_deref().unwrap();
+        for (id, secret) in [("batch", "a secret"), ("batch", proven), ("sealed", proven)] {
+            unauthenticated(&server.post_form("/token", &[GRANT]).basic(id, secret).await);
+            let fields = [GRANT, ("client_id", id), ("client_secret", secret)];
+            unauthenticated(&server.post_form("/token", &fields).await);
+        }
+        for id in ["sealed", "basic"] {
+            let signed = key.sign(&server.assertion_claims(id));
+            unauthenticated(&server.post_asserting("/token", &signed, &[GRANT]).await);
+        }
+        let secret = basic.secret.as_deref().unwrap();
+        let maced = mac(secret.as_bytes(), &header("HS256"), &server.assertion_claims("basic"));
+        unauthenticated(&server.post_asserting("/token", &maced, &[GRANT]).await);
+        // Each in its own way is let in.
+        server.client_credentials(&basic).await.expect(200);
+        granted(&server, &key.sign(&server.assertion_claims("batch"))).await;
+        granted(&server, &mac(proven.as_bytes(), &header("HS256"), &server.assertion_claims("sealed"))).await;
+    }
+
     async fn ca_18_only_the_algorithms_of_the_client(db: TestDb) {
         let (server, _, key) = service(db).await;
         let claims = || server.assertion_claims("batch");
