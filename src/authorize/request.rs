@@ -31,7 +31,7 @@ pub struct Refused {
     /// Why.
     pub error: OAuthError,
     /// Where that may be told: a page otherwise.
-    pub to: Option<(Callback, ClientId)>,
+    pub to: Option<(Callback, Arc<Client>)>,
 }
 
 impl<E: Into<OAuthError>> From<E> for Refused {
@@ -76,12 +76,12 @@ async fn find_client(app: &App, sent: &Params) -> Result<ClientLookup, OAuthErro
 
 /// A request object that is not accepted names no place. What stands outside may, if it is registered; but not for an object of
 /// another client, because then the two do not belong together.
-fn refused(app: &App, client: &Client, sent: &Params, reason: Reason) -> Refused {
+fn refused(app: &App, client: &Arc<Client>, sent: &Params, reason: Reason) -> Refused {
     let callback = callback::establish(sent, client, app.issuer()).ok();
     Refused {
         error: reason.into(),
         to: callback
             .filter(|_| reason != Reason::RequestObjectClient)
-            .map(|callback| (callback, client.client_id.clone())),
+            .map(|callback| (callback, client.clone())),
     }
 }

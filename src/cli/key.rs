@@ -23,9 +23,9 @@ pub enum Command {
     /// Make successors: published at once, signing after a lead, while the present keys stay published for verification. The
     /// server does this by itself every keys.rotation_period
     Rotate {
-        /// RS256, PS256, ES256, EdDSA or all
-        #[arg(long, default_value = "all", value_parser = parse_algs)]
-        alg: Algs,
+        /// RS256, PS256, ES256, EdDSA or all [default: those that clients and APIs are registered for; with --now, all]
+        #[arg(long, value_parser = parse_algs)]
+        alg: Option<Algs>,
         /// How long a new key is published before it signs [default: keys.publication_lead]
         #[arg(long, value_name = "DURATION", conflicts_with = "now")]
         lead: Option<Span>,
@@ -55,11 +55,16 @@ pub async fn run(command: Command, cx: &Cx) -> anyhow::Result<()> {
                 yes || output::confirm(REVOKING)?,
                 "nothing was revoked; confirm with --yes"
             );
-            rotate(cx, &alg.0, Handover::Revoke).await
+            let all = || Algs(SigningAlg::ALL.to_vec());
+            rotate(cx, &alg.unwrap_or_else(all).0, Handover::Revoke).await
         }
         Command::Rotate { alg, lead, .. } => {
             let lead = lead.unwrap_or(cx.config.keys.publication_lead).as_secs();
-            rotate(cx, &alg.0, Handover::After(lead)).await
+            let algs = match alg {
+                Some(Algs(algs)) => algs,
+                None => in_use(cx).await?,
+            };
+            rotate(cx, &algs, Handover::After(lead)).await
         }
         Command::Reseal(arguments) => reseal::run(&arguments, cx).await,
     }
@@ -71,6 +76,22 @@ async fn list(cx: &Cx) -> anyhow::Result<()> {
     let empty = "No signing keys yet: the server makes them when it first starts.";
     let document = Value::Array(keys.iter().map(|key| document(key, now)).collect());
     output::print(cx.json, &document, &table(&keys, now, empty))
+}
+
+/// What signs something for someone; keys of the others have nothing to hand over.
+async fn in_use(cx: &Cx) -> anyhow::Result<Vec<SigningAlg>> {
+    let clients = cx.store.clients().await?;
+    let apis = cx.store.apis().await?;
+    let by_clients = clients.iter().flat_map(|client| {
+        let metadata = &client.metadata;
+        [Some(metadata.id_token_alg), metadata.userinfo_alg]
+    });
+    let by_apis = apis.iter().map(|api| Some(api.settings.algorithm));
+    // What access tokens without an API, and clients that say nothing, get.
+    let usual = [Some(SigningAlg::Es256), Some(SigningAlg::Rs256)];
+    let used: Vec<_> = by_clients.chain(by_apis).chain(usual).flatten().collect();
+    let all = SigningAlg::ALL.iter().copied();
+    Ok(all.filter(|alg| used.contains(alg)).collect())
 }
 
 /// What `rotate --now` asks.

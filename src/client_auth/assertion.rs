@@ -171,16 +171,18 @@ async fn check_signature(app: &App, client: &Client, jws: &ClientJws<'_>, now: T
 
 /// Any of the live secrets will do, so that a rotation interrupts nobody.
 fn check_mac(app: &App, client: &Client, jws: &ClientJws<'_>, now: Timestamp) -> Result<(), OAuthError> {
+    let mut refusal = Reason::AssertionSignature;
     for secret in client.live_secrets(now) {
-        let opened = client_secret::open(app.master_key(), &client.client_id, secret).map_err(|error| {
-            tracing::error!(%error, client = %client.client_id, "a client secret cannot be opened");
-            OAuthError::from(Reason::Internal)
-        })?;
-        if opened.is_some_and(|secret| jws.verify_mac(&secret).is_ok()) {
-            return Ok(());
+        match client_secret::open(app.master_key(), &client.client_id, secret) {
+            Ok(Some(secret)) if jws.verify_mac(&secret).is_ok() => return Ok(()),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, client = %client.client_id, "a client secret cannot be opened");
+                refusal = Reason::Internal;
+            }
         }
     }
-    Err(Reason::AssertionSignature.into())
+    Err(refusal.into())
 }
 
 async fn spend(app: &App, client: &ClientId, once: &Once) -> Result<(), OAuthError> {

@@ -1,10 +1,10 @@
 //! Telling clients that somebody signed out (OpenID Connect Back-Channel Logout §2.5), from a queue in the database.
 //!
 //! A person who signs out waits for none of it. Each notice is claimed before it is told, for longer than telling can take, so
-//! that of many nodes one tells it; one that dies with it leaves it to be told again. A client is told one thing at a time: one
-//! that answers slowly keeps nobody waiting but itself.
+//! that of many nodes one tells it; one that dies with it leaves it to be told again. A client is told one thing at a time, and
+//! one that cannot be told waits while others get their turn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
@@ -19,6 +19,8 @@ use crate::time::Timestamp;
 
 /// How often it is looked for what other processes ended, and for what is due again.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// How long a client is left alone after it could not be told, in seconds.
+const REST: i64 = 10;
 /// How many clients are told at the same time.
 const AT_ONCE: usize = 16;
 
@@ -26,8 +28,9 @@ const AT_ONCE: usize = 16;
 pub async fn run(app: App, stop: CancellationToken) {
     let mut running = JoinSet::new();
     let mut busy = HashMap::new();
+    let mut resting = HashMap::new();
     while !stop.is_cancelled() {
-        if let Err(error) = start(&app, &mut running, &mut busy, &stop).await {
+        if let Err(error) = start(&app, (&mut running, &mut busy, &mut resting), &stop).await {
             tracing::warn!(%error, "clients cannot be told of sign-outs just now; it is tried again");
         }
         tokio::select! {
@@ -35,29 +38,41 @@ pub async fn run(app: App, stop: CancellationToken) {
             () = app.store().sign_in_ended() => {}
             () = tokio::time::sleep(INTERVAL) => {}
             Some(done) = running.join_next_with_id() => {
-                busy.remove(&done.map_or_else(|error| error.id(), |(id, ())| id));
+                let (id, told) = done.unwrap_or_else(|error| (error.id(), false));
+                if let Some(client) = busy.remove(&id).filter(|_| !told) {
+                    resting.insert(client, app.clock().now().plus(REST));
+                }
             }
         }
     }
     while running.join_next().await.is_some() {}
 }
 
+/// Tasks, each of which tells one client; `false`: it could not be told.
+type Running = JoinSet<bool>;
+/// Whom they tell.
+type Busy = HashMap<Id, ClientId>;
+/// Who is left alone, and until when.
+type Resting = HashMap<ClientId, Timestamp>;
+
 /// Begins to tell those that nobody here is telling yet.
 async fn start(
     app: &App,
-    running: &mut JoinSet<()>,
-    busy: &mut HashMap<Id, ClientId>,
+    (running, busy, resting): (&mut Running, &mut Busy, &mut Resting),
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let waiting = counted_in_job(app.metrics(), app.store().clients_to_tell(app.clock().now())).await?;
+    let now = app.clock().now();
+    resting.retain(|_, until| now < *until);
+    let waiting = counted_in_job(app.metrics(), app.store().clients_to_tell(now)).await?;
+    let taken: HashSet<ClientId> = busy.values().chain(resting.keys()).cloned().collect();
     for client in waiting {
-        if running.len() < AT_ONCE && !busy.values().any(|known| *known == client) {
+        if running.len() < AT_ONCE && !taken.contains(&client) {
             let (app, stop, telling) = (app.clone(), stop.clone(), client.clone());
             let task = running.spawn(async move {
-                if let Err(error) = tell_all(&app, &telling, &stop).await {
+                tell_all(&app, &telling, &stop).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, client_id = telling.as_str(), "a client cannot be told of sign-outs just now");
-                    stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
-                }
+                    false
+                })
             });
             busy.insert(task.id(), client);
         }
@@ -73,22 +88,39 @@ pub async fn once(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn tell_all(app: &App, client: &ClientId, stop: &CancellationToken) -> Result<(), StoreError> {
-    while !stop.is_cancelled() && counted_in_job(app.metrics(), tell_next(app, client)).await? {}
-    Ok(())
+/// `false`: it could not be told, and what else there is for it waits.
+async fn tell_all(app: &App, client: &ClientId, stop: &CancellationToken) -> Result<bool, StoreError> {
+    while !stop.is_cancelled() {
+        match counted_in_job(app.metrics(), tell_next(app, client)).await? {
+            Next::Settled => {}
+            Next::Nothing => break,
+            Next::Failed => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
-/// `false`: nothing is due.
-async fn tell_next(app: &App, client: &ClientId) -> Result<bool, StoreError> {
+/// What came of the next notice.
+enum Next {
+    /// It is settled, here or by another node.
+    Settled,
+    /// None is due.
+    Nothing,
+    /// It is due again later.
+    Failed,
+}
+
+async fn tell_next(app: &App, client: &ClientId) -> Result<Next, StoreError> {
     let now = app.clock().now();
     let give_up_after = app.config().logout.give_up_after.as_secs();
-    let longest_try = app.config().outbound.timeout.as_secs();
+    // The keys to encrypt to may have to be fetched first.
+    let longest_try = 2 * app.config().outbound.timeout.as_secs();
     let Some(notice) = app.store().next_logout_notice(client, now).await? else {
-        return Ok(false);
+        return Ok(Next::Nothing);
     };
     let again = next_try(&notice, (longest_try, give_up_after), now);
     if !app.store().claim_logout_notice(&notice, again).await? {
-        return Ok(true);
+        return Ok(Next::Settled);
     }
     let told = tell(app, &notice, now).await.unwrap_or_else(|error| {
         tracing::warn!(reason = error.reason.as_str(), "a logout token could not be made");
@@ -99,14 +131,14 @@ async fn tell_next(app: &App, client: &ClientId) -> Result<bool, StoreError> {
         Told::NotWanted => None,
         _ if is_last(&notice, give_up_after, now) => Some(AuditKind::LogoutUndelivered),
         // It is due again already.
-        _ => return Ok(true),
+        _ => return Ok(Next::Failed),
     };
     if app.store().finish_logout_notice(&notice).await?
         && let Some(kind) = kind
     {
         app.audit().record(event(kind, &notice, told, now));
     }
-    Ok(true)
+    Ok(Next::Settled)
 }
 
 fn event(kind: AuditKind, notice: &LogoutNotice, told: Told, now: Timestamp) -> AuditEvent {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::crypto::jwe::Payload;
 use crate::crypto::jwt;
 use crate::crypto::random;
 use crate::model::browser_session::BrowserSessionId;
@@ -11,6 +12,7 @@ use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::store::LogoutNotice;
 use crate::time::Timestamp;
+use crate::tokens::envelope::Envelope;
 use crate::tokens::subject;
 
 /// `typ` of a logout token. No other token has it, so none passes for one, nor one for another.
@@ -78,6 +80,8 @@ pub async fn tell(app: &App, notice: &LogoutNotice, now: Timestamp) -> Result<To
     let Some(channel) = &client.metadata.logout.backchannel else {
         return Ok(Told::NotWanted);
     };
+    // As its ID tokens are (§2.4).
+    let envelope = Envelope::prepare(app, &client, client.metadata.id_token_encryption, now).await?;
     let user = app.store().user(notice.user).await?;
     let claims = Claims {
         iss: app.issuer(),
@@ -95,6 +99,10 @@ pub async fn tell(app: &App, notice: &LogoutNotice, now: Timestamp) -> Result<To
         tracing::error!(%error, "a logout token could not be signed");
         Reason::Internal
     })?;
+    let token = match envelope {
+        Some(envelope) => envelope.seal(Payload::Jwt(&token))?,
+        None => token,
+    };
     let answer = app
         .fetch()
         .post_form(

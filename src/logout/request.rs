@@ -147,7 +147,8 @@ pub fn decide(facts: &Facts<'_>) -> Result<Step, Reason> {
     let back = check_return(facts.request)?;
     let proven = facts.request.hint.is_some();
     Ok(match (facts.signed_in, back) {
-        (None, Some(back)) if proven => Step::Leave(back),
+        // An ID token of its own gets anybody who registers here: whoever has not signed in sees a page first (RFC 9700 §4.11.2).
+        (None, Some(back)) if proven && !back.client.metadata.about.self_registered => Step::Leave(back),
         (None, back) => Step::Over(back),
         (Some(signed_in), back) if may_end(facts, signed_in) => Step::SignOut(back),
         (Some(_), back) => Step::Ask(back),

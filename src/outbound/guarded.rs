@@ -131,7 +131,7 @@ impl GuardedFetch {
         let sending = async {
             let (url, leave) = self.0.rules.admit(url)?;
             let request = request(self.client(leave)?, url);
-            let answer = self.send(request, self.max_body(purpose));
+            let answer = self.send(request, purpose);
             let within = tokio::time::timeout(self.0.timeout, answer).await;
             within.unwrap_or(Err(OutboundError::TimedOut))
         };
@@ -160,9 +160,18 @@ impl GuardedFetch {
         }
     }
 
-    async fn send(&self, request: RequestBuilder, max_body: usize) -> Result<Document, OutboundError> {
+    async fn send(&self, request: RequestBuilder, purpose: Purpose) -> Result<Document, OutboundError> {
         let _turn = self.0.permits.acquire().await.map_err(|_| OutboundError::Unavailable)?;
         let mut response = request.send().await?;
+        if purpose == Purpose::BackchannelLogout {
+            // The status is the answer, whatever comes with it.
+            return Ok(Document {
+                status: response.status().as_u16(),
+                media_type: None,
+                max_age: None,
+                body: Vec::new(),
+            });
+        }
         if is_encoded(&response) {
             return Err(OutboundError::Encoded);
         }
@@ -173,7 +182,7 @@ impl GuardedFetch {
         let max_age = text(&response, header::CACHE_CONTROL).and_then(max_age);
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await? {
-            if body.len() + piece.len() > max_body {
+            if body.len() + piece.len() > self.max_body(purpose) {
                 return Err(OutboundError::TooLarge);
             }
             body.extend_from_slice(&piece);

@@ -60,8 +60,8 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
         Err(Refused { error, to: None }) => return cx.error(error),
         Err(Refused {
             error,
-            to: Some((callback, client_id)),
-        }) => return tell(&cx, &callback, &client_id, error),
+            to: Some((callback, client)),
+        }) => return refuse(&cx, &callback, &client, error).await,
     };
     let callback = assembled.callback;
     let checked = app.key_ring(&assembled.catalog).and_then(|ring| {

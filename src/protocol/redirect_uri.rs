@@ -140,13 +140,15 @@ impl RedirectUri {
         matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
     }
 
-    /// The host to show to people; the scheme for private-use schemes.
+    /// The host to show to people; the scheme for private-use schemes, whatever host such a URI names: whoever owns the
+    /// scheme on the device gets the answer.
     pub fn display_host(&self) -> String {
-        match Url::parse(&self.0) {
-            Ok(url) => url
-                .host_str()
-                .map_or_else(|| format!("{}:", url.scheme()), str::to_owned),
-            Err(_) => String::new(),
+        let Ok(url) = Url::parse(&self.0) else {
+            return String::new();
+        };
+        match url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")) {
+            Some(host) => host.to_owned(),
+            None => format!("{}:", url.scheme()),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Policy, Refusal, RegistrationCx, RegistrationError, metadata, names,
 use crate::crypto::digest;
 use crate::crypto::jwt::JsonObject;
 use crate::crypto::opaque::{Kind, OpaqueToken};
+use crate::limits;
 use crate::logos;
 use crate::model::audit_event::{Actor, AuditEvent, AuditKind};
 use crate::model::client::{Client, ClientMetadata, ClientSecret, PkcePolicy, SecretVerifier};
@@ -67,6 +68,7 @@ pub async fn replace(
     owner: Owner,
     document: &JsonObject,
 ) -> Result<Registered, RegistrationError> {
+    limits::requests::permit_registration(cx.app, cx.caller, cx.now)?;
     check_identity(&owner.client, document)?;
     let policy = Policy::for_change(&cx.app.config().registration, &owner.client);
     let stated = statement::over(cx, document).await?;

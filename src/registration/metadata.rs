@@ -105,7 +105,7 @@ fn redirect_uris(from: Members<'_>, policy: &Policy, to: &mut ClientMetadata) ->
 /// One redirect URI that may be registered, and where policy lets answers go.
 pub(super) fn redirect_uri(text: &str, policy: &Policy) -> Result<RedirectUri, Refusal> {
     let uri = RedirectUri::register(text)?;
-    if !policy.may_answer_to(&uri.display_host()) {
+    if !policy.may_answer_to(&uri) {
         return Err(Refusal::redirect_uri("this host is not allowed here"));
     }
     Ok(uri)

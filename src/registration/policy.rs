@@ -4,6 +4,7 @@ use crate::config::{HostPattern, RegistrationConfig, RegistrationPkce};
 use crate::model::client::{Client, PkcePolicy};
 use crate::protocol::client_auth_method::ClientAuthMethod;
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::{OFFLINE_ACCESS, OPENID_SCOPES, Scope};
 
 /// What may be registered.
@@ -13,6 +14,8 @@ pub struct Policy {
     pub self_registered: bool,
     /// Where answers may go; empty is anywhere.
     pub redirect_hosts: Vec<HostPattern>,
+    /// What was registered before, and may stay whatever its host.
+    pub kept: Vec<RedirectUri>,
     /// The scopes to choose from; `None` is any.
     pub scopes: Option<Scope>,
     /// The grants to choose from.
@@ -34,6 +37,7 @@ impl Policy {
         Self {
             self_registered: true,
             redirect_hosts: config.redirect_hosts.clone(),
+            kept: Vec::new(),
             scopes: Some(Scope::from_tokens(config.scopes.iter().map(String::as_str))),
             grant_types: config.grant_types.clone(),
             auth_methods,
@@ -53,6 +57,8 @@ impl Policy {
         let more = |known: &mut Vec<_>, present: &[GrantType]| known.extend_from_slice(present);
         more(&mut policy.grant_types, &present.grant_types);
         policy.auth_methods.extend(&present.auth_methods);
+        let kept = present.redirect_uris.iter().chain(&present.logout.redirect_uris);
+        policy.kept = kept.cloned().collect();
         policy
     }
 
@@ -61,6 +67,7 @@ impl Policy {
         Self {
             self_registered: false,
             redirect_hosts: Vec::new(),
+            kept: Vec::new(),
             scopes: None,
             grant_types: GrantType::ALL.to_vec(),
             auth_methods: ClientAuthMethod::ALL.to_vec(),
@@ -89,8 +96,10 @@ impl Policy {
         all.filter(|token| (refreshes || token != OFFLINE_ACCESS) && (for_people || !OPENID_SCOPES.contains(&token)))
     }
 
-    /// Whether answers may go to this host, as a redirect URI shows it.
-    pub fn may_answer_to(&self, host: &str) -> bool {
-        self.redirect_hosts.is_empty() || self.redirect_hosts.iter().any(|pattern| pattern.matches(host))
+    /// Whether answers may go there, by the host that it shows.
+    pub fn may_answer_to(&self, uri: &RedirectUri) -> bool {
+        let host = uri.display_host();
+        let named = || self.redirect_hosts.iter().any(|pattern| pattern.matches(&host));
+        self.redirect_hosts.is_empty() || self.kept.contains(uri) || named()
     }
 }

@@ -37,6 +37,10 @@ pub async fn over(cx: &RegistrationCx<'_>, document: &JsonObject) -> Result<Json
     let about_the_client = claims
         .into_iter()
         .filter(|(name, _)| !OF_THE_STATEMENT.contains(&name.as_str()));
+    let about_the_client: JsonObject = about_the_client.collect();
+    // What the client says in other languages would be shown in place of it.
+    let stated = |name: &str| about_the_client.contains_key(name.split('#').next().unwrap_or(name));
+    merged.retain(|name, _| !stated(name));
     merged.extend(about_the_client);
     Ok(merged)
 }

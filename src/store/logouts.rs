@@ -11,7 +11,8 @@ use crate::protocol::ids::ClientId;
 use crate::time::Timestamp;
 
 statements! {
-    CLIENTS_TO_TELL = "SELECT DISTINCT client_id FROM logout_notice WHERE due_at <= $1";
+    CLIENTS_TO_TELL = "SELECT client_id FROM logout_notice WHERE due_at <= $1
+        GROUP BY client_id ORDER BY min(due_at), client_id";
     NEXT_NOTICE = "SELECT session_id, user_id, ended_at, tries FROM logout_notice
         WHERE client_id = $1 AND due_at <= $2 ORDER BY due_at, session_id LIMIT 1";
     // Of those who read the same row, one.

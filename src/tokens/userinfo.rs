@@ -60,7 +60,7 @@ pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp)
     check_standing(&standing, now)?;
     let client = app.store().client_of(catalog, &token.client_id).await?;
     let client = client.ok_or(Reason::AccessTokenGrantEnded)?;
-    let claims = claims(&standing, &token);
+    let claims = claims(&standing, &token, &client);
     Ok(UserInfo {
         answer: in_form(app, catalog, &client, claims, now).await?,
         client_id: token.client_id,
@@ -127,11 +127,12 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
     }
 }
 
-/// Those of the token's scope, and those that the client asked for by name. `sub` is that of the token, and so that of the ID
+/// Those of the token's scope, and those that the client asked for by name, as far as it may still ask for them. `sub` is that of the token, and so that of the ID
 /// token that came with it (OpenID Connect Core §5.3.2).
-fn claims(standing: &TokenStanding, token: &GenuineAccessToken) -> Map<String, Value> {
-    let asked = &standing.grant.claims.userinfo;
-    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(asked));
+fn claims(standing: &TokenStanding, token: &GenuineAccessToken, client: &Client) -> Map<String, Value> {
+    let allowed = ClaimSet::of_scope(&client.metadata.scope);
+    let asked = standing.grant.claims.userinfo.filter(|claim| allowed.contains(claim));
+    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(&asked));
     claims.insert("sub".into(), token.subject.as_str().into());
     claims
 }

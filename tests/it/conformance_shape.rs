@@ -103,7 +103,7 @@ impl Suite {
     }
 }
 
-fn every_claim() -> StandardClaims {
+pub fn every_claim() -> StandardClaims {
     let text = |text: &str| Some(text.to_owned());
     StandardClaims {
         name: text("Alice Example"),

@@ -171,14 +171,29 @@ fn the_conformance_settings_are_settings() {
     command.current_dir(folder.path());
     let shown = run(command).stdout;
     for line in [
-        "issuer = \"https://op.internal:8443\"",
+        "issuer = \"https://op.internal:9443\"",
         "tls_certificate = \"op.crt\"",
         "mode = \"open\"",
         "pkce = \"optional\"",
         "\"localhost.emobix.co.uk\"",
+        "request_uri = true",
+        "max_clients = 100000",
+        "registrations_per_address = \"off\"",
+        "refetch_interval = \"10s\"",
+        "give_up_after = \"2m\"",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
+}
+
+/// The files that its commands write: `cat > NAME <<'END'`.
+fn written_files(text: &str) -> Vec<(&str, &str)> {
+    let parts = text.split("\ncat > ").skip(1);
+    let files = parts.filter_map(|part| {
+        let (name, rest) = part.split_once(" <<'END'\n")?;
+        Some((name, rest.split_once("\nEND\n")?.0))
+    });
+    files.collect()
 }
 
 /// Every client and API that the README and the examples have registered, in their order, on one database.
@@ -187,6 +202,9 @@ fn every_client_of_the_readme_can_be_registered() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let mut redirect_uris = Vec::new();
+    for (name, text) in written_files(&read("README.md")) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
     for path in ["README.md", "config/examples/conformance.toml"] {
         for call in calls(&read(path)) {
             let registers =
@@ -199,7 +217,9 @@ fn every_client_of_the_readme_can_be_registered() {
                 arguments.drain(config..config + 2); // its certificate is not here
             }
             arguments.extend(["--json", "--data", data, "--issuer", "https://id.example.org"]);
-            let ended = run(portcullis(&arguments));
+            let mut command = portcullis(&arguments);
+            command.current_dir(folder.path());
+            let ended = run(command);
             assert_eq!(ended.code, Some(0), "{call:?}: {}", ended.stderr);
             redirect_uris.extend(call.iter().filter(|word| word.contains("://")).cloned());
         }

@@ -3,19 +3,25 @@
 
 use std::convert::Infallible;
 
+use axum::http::StatusCode;
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-    CoreRevocableToken, CoreUserInfoClaims,
+    CoreApplicationType, CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreClientRegistrationRequest,
+    CoreGrantType, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRegisterErrorResponseType, CoreResponseType,
+    CoreRevocableToken, CoreSubjectIdentifierType, CoreUserInfoClaims,
 };
+use openidconnect::registration::{ClientRegistrationError, EmptyAdditionalClientMetadata};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, HttpRequest,
-    HttpResponse, IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RevocationUrl, Scope, TokenResponse as _,
+    AccessToken, AccessTokenHash, AuthorizationCode, ClaimsVerificationError, ClientId, ClientName, ClientSecret,
+    CsrfToken, HttpRequest, HttpResponse, IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
+    PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RevocationUrl, Scope,
+    TokenResponse as _,
 };
+use portcullis::config::RegistrationMode;
 use portcullis::protocol::redirect_uri::RedirectUri;
 use portcullis::protocol::signing_alg::SigningAlg;
 use url::Url;
 
+use crate::registration::initial_token;
 use crate::support::{AuthRequest, Browser, ClientSpec, Landed, PASSWORD, TestClient, TestServer, both_stores};
 
 const ISSUER: &str = "https://id.example";
@@ -259,5 +265,53 @@ both_stores! {
         assert_eq!((back.uri.as_str(), back.get("state")), (BYE, state.secret().as_str()));
         let silent = browser.authorize(&request.set("prompt", "none")).await.callback();
         assert_eq!(silent.get("error"), "login_required");
+    }
+
+    /// Registered over the wire with an initial access token, the client signs people in like any other.
+    async fn registering_itself(db: TestDb) {
+        let server = TestServer::with(db, |config| config.registration.mode = RegistrationMode::Token).await;
+        server.alice().await;
+        let http = |request| send(server.clone(), request);
+        let endpoint = discover(&server).await.registration_endpoint().expect("an endpoint to register at").clone();
+        let (_, token) = initial_token(&server, Some(3), None).await;
+        let asked = |redirect_uri: &str| {
+            let redirect_uri = RedirectUrl::new(redirect_uri.to_owned()).unwrap();
+            CoreClientRegistrationRequest::new(vec![redirect_uri], EmptyAdditionalClientMetadata::default())
+                .set_client_name(Some([(None, ClientName::new("The shop".to_owned()))].into_iter().collect()))
+                .set_grant_types(Some(vec![CoreGrantType::AuthorizationCode, CoreGrantType::RefreshToken]))
+        };
+        let refused = asked("https://shop.example/callback").register_async(&endpoint, &http).await;
+        assert!(matches!(refused, Err(ClientRegistrationError::Response(StatusCode::UNAUTHORIZED, ..))), "{refused:?}");
+
+        let asked = |redirect_uri| asked(redirect_uri).set_initial_access_token(Some(AccessToken::new(token.expose().to_owned())));
+        for (method, alg) in [
+            (CoreClientAuthMethod::ClientSecretBasic, None),
+            (CoreClientAuthMethod::None, Some(CoreJwsSigningAlgorithm::EdDsa)),
+        ] {
+            let request = asked("https://shop.example/callback")
+                .set_token_endpoint_auth_method(Some(method.clone()))
+                .set_id_token_signed_response_alg(alg.clone());
+            let registered = request.register_async(&endpoint, &http).await.unwrap();
+            assert_eq!(registered.client_secret().is_none(), method == CoreClientAuthMethod::None);
+            assert!(registered.registration_access_token().is_some() && registered.client_id_issued_at().is_some());
+            // What it left out has become what OpenID Connect Dynamic Client Registration §2 says.
+            assert_eq!(registered.application_type(), Some(&CoreApplicationType::Web));
+            assert_eq!(registered.subject_type(), Some(&CoreSubjectIdentifierType::Public));
+            assert_eq!(registered.token_endpoint_auth_method(), Some(&method));
+            let alg = alg.unwrap_or(CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256);
+            assert_eq!(registered.id_token_signed_response_alg(), Some(&alg));
+            let client = TestClient {
+                id: registered.client_id().to_string(),
+                secret: registered.client_secret().map(|secret| secret.secret().clone()),
+                redirect_uri: registered.redirect_uris()[0].to_string(),
+            };
+            whole_flow(&server, &client, alg).await;
+        }
+
+        let refused = asked("https://shop.example/#fragment").register_async(&endpoint, &http).await.unwrap_err();
+        let ClientRegistrationError::ServerResponse(response) = refused else {
+            panic!("not an error of RFC 7591: {refused:?}");
+        };
+        assert_eq!(*response.error(), CoreRegisterErrorResponseType::InvalidRedirectUri);
     }
 }

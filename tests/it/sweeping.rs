@@ -259,7 +259,7 @@ both_stores! {
                 // Two services, and two of the client whose secret was rotated: one has ended and waits for the next.
                 "client_secret" => 4,
                 // Those of the operator, and where two of them answer.
-                "client" => 4,
+                "client" => 5,
                 "client_origin" => 2,
                 _ => 0,
             };

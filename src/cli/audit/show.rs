@@ -150,32 +150,32 @@ mod tests {
             (
                 &signed_in,
                 &name,
-                "sign_in             user alice          from=2001:db8::7 request=request-1",
+                "sign_in                     user alice          from=2001:db8::7 request=request-1",
             ),
             (
                 &signed_in,
                 &None,
-                "sign_in             user 01010101-0101-0101-0101-010101010101  from=2001:db8::7 request=request-1",
+                "sign_in                     user 01010101-0101-0101-0101-010101010101  from=2001:db8::7 request=request-1",
             ),
             (
                 &failed,
                 &None,
-                "client_auth_failed  nobody              client=shop times=12 reason=\"client secret is wrong\"",
+                "client_auth_failed          nobody              client=shop times=12 reason=\"client secret is wrong\"",
             ),
             (
                 &issued,
                 &None,
-                "tokens_issued       client shop         scope=\"openid email\"",
+                "tokens_issued               client shop         scope=\"openid email\"",
             ),
             (
                 &changed,
                 &name,
-                "user_changed        operator carol      user=alice enabled=false",
+                "user_changed                operator carol      user=alice enabled=false",
             ),
             (
                 &entry("key_rotated", ("system", None)),
                 &None,
-                "key_rotated         server",
+                "key_rotated                 server",
             ),
         ];
         for (entry, name, expected) in lines {

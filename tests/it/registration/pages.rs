@@ -69,6 +69,8 @@ async fn az_41_strangers_are_not_redirected_to_by_their_errors() {
         ("response_type", "token"),
         ("prompt", "none login"),
         ("resource", "x"),
+        ("request", "x"),
+        ("request_uri", "https://x.example/"),
     ];
     for change in changes {
         let page = Browser::new(&server).authorize(&bad(change)).await.page();

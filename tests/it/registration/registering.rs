@@ -40,8 +40,8 @@ both_stores! {
         let without = |registered: &Value| {
             AuthRequest::new(&client(registered), "openid").without("code_challenge").without("code_challenge_method")
         };
-        let answer = Browser::new(&server).authorize(&without(&app)).await.callback();
-        assert_eq!(answer.get("error"), "invalid_request");
+        let mut stranger = Browser::new(&server);
+        assert_eq!(stranger.authorize(&without(&app)).await.page().status(), 400, "told here, since nobody is signed in");
         // Those that keep a secret may leave it out here.
         let shop = register(&server, &web()).await;
         let mut browser = Browser::new(&server);

@@ -305,7 +305,7 @@ async fn jw_26_what_is_not_offered_is_not_promised() {
         metadata["subject_types_supported"],
         serde_json::json!(["public", "pairwise"])
     );
-    assert_eq!(metadata["request_parameter_supported"], Value::Bool(false));
+    assert_eq!(metadata["request_parameter_supported"], Value::Bool(true));
     assert_eq!(metadata["request_uri_parameter_supported"], Value::Bool(false));
     let algorithms = metadata["id_token_signing_alg_values_supported"].as_array().unwrap();
     assert!(

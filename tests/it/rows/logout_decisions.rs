@@ -125,6 +125,12 @@ fn oi_01_oi_02_oi_05_oi_06_who_is_signed_out_and_who_is_asked() {
         redirect_uri: None,
         ..proven()
     };
+    let mut itself = shop();
+    itself.metadata.about.self_registered = true;
+    let stranger = LogoutRequest {
+        client: Some(Arc::new(itself)),
+        ..proven()
+    };
     let rows = [
         // request, how, signed in, then
         (&proven(), Openly, true, "sign out", there),
@@ -145,6 +151,8 @@ fn oi_01_oi_02_oi_05_oi_06_who_is_signed_out_and_who_is_asked() {
         (&only_state, Confirmed, true, "sign out", None),
         (&proven(), Openly, false, "leave", there),
         (&somebody_else, Openly, false, "leave", there),
+        (&stranger, Openly, false, "over", there),
+        (&stranger, Openly, true, "sign out", there),
         (&unproven(), Openly, false, "over", there),
         (&unproven(), Confirmed, false, "over", there),
         (&nowhere, Openly, false, "over", None),
