@@ -17,6 +17,7 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 /// The page.
 pub async fn get(State(app): State<App>) -> Response {
     let page = CheckSession {
+        product: app.config().server.display_name.clone(),
         cookie: browser_state::cookie_name(&app),
     };
     let Ok(text) = page.render() else {

@@ -413,6 +413,8 @@ pub struct Finished {
 #[derive(Debug, Clone, Template)]
 #[template(path = "pages/check_session.html")]
 pub struct CheckSession {
+    /// The display name of this server.
+    pub product: String,
     /// The cookie that the script reads.
     pub cookie: String,
 }
@@ -473,6 +475,7 @@ mod tests {
     #[test]
     fn the_frame_for_applications_is_its_script_and_escapes_its_cookie() {
         let page = CheckSession {
+            product: "<script>".to_owned(),
             cookie: "\"><script>".to_owned(),
         };
         let html = page.render().unwrap();

@@ -73,7 +73,7 @@ test('xs_02 xs_03 hostile parameters and names are text on every page', async ()
     await assertText(page, 3); // the app, the person, the scope
     const answer = await answerTo(page, server, () => decisionButton(page, 'allow').click());
     assert.equal(answer.get('state'), PAYLOAD);
-    assert.deepEqual([...answer.keys()].sort(), ['code', 'iss', 'state']);
+    assert.deepEqual([...answer.keys()].sort(), ['code', 'iss', 'session_state', 'state']);
 
     await page.goto(server.issuer);
     await assertText(page, 1);

@@ -147,7 +147,7 @@ both_stores! {
         let path = format!("/authorize?{}", request.query());
         let response = browser.request(Method::GET, &path).await;
         let answer = super::answers::redirected_to(&response, &client.redirect_uri);
-        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "state"]);
+        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"]);
         refused(&server, &client, &request.clone().without("response_type"), Reason::ResponseTypeMissing).await;
         for other in ["", "?tenant=2&x=%2F", "?tenant=1", "?tenant=1&x=/", "?tenant=1&x=%2F&y", "?x=%2F&tenant=1"] {
             let attempt = format!("https://tenants.example/cb{other}");
@@ -236,6 +236,7 @@ fn az_27_response_parameters_in_a_registered_query_are_refused() {
         "error_description=x",
         "error_uri=x",
         "response=x",
+        "session_state=x",
         "a=b&code=1",
         "code",
         "%63ode=1",

@@ -59,11 +59,12 @@ both_stores! {
             let response = ask(&browser, &request.clone().set("state", state)).await;
             let answer = redirected_to(&response, &client.redirect_uri);
             assert_eq!(answer["state"], state);
-            assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "state"]);
+            assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"]);
             assert_eq!(answer["iss"], "https://id.example");
             assert_eq!(response.location().matches("code=").count(), 1, "{}", response.location());
             assert!(response.location().is_ascii());
-            assert_eq!(response.header("set-cookie"), "");
+            let mut cookies = response.headers.get_all("set-cookie").iter();
+            assert!(cookies.all(|cookie| cookie.to_str().unwrap().starts_with("__Host-portcullis-state=")));
         }
     }
 
@@ -84,13 +85,13 @@ both_stores! {
         let (server, client, browser) = signed_in(db).await;
         let response = ask(&browser, &AuthRequest::new(&client, "openid")).await;
         let answer = redirected_to(&response, &client.redirect_uri); // asserts the fragment
-        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "state"]);
+        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"]);
         assert_eq!(answer["state"], "the-state");
         let metadata = server.get("/.well-known/openid-configuration").await.expect(200).json();
         assert_eq!(answer["iss"], metadata["issuer"]);
         let response = ask(&browser, &AuthRequest::new(&client, "openid").without("state")).await;
         let answer = redirected_to(&response, &client.redirect_uri);
-        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss"], "no state was sent, none comes back");
+        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "session_state"], "no state was sent, none comes back");
     }
 
     /// Errors of validation are asserted in `refused`, for each; these arise later.
@@ -132,7 +133,7 @@ both_stores! {
         let (_, login) = browser.submission(&[("username", "alice"), ("password", PASSWORD)]);
         let response = login.await;
         let answer = redirected_to(&response, &trusted.redirect_uri);
-        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "state"]);
+        assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"]);
 
         let asks = server.add_client(ClientSpec::web("asks")).await;
         for (decision, keys) in [("deny", ["error", "error_description"]), ("allow", ["code", "iss"])] {
@@ -167,7 +168,7 @@ both_stores! {
         let refusal = get(&server, &request.clone().set("prompt", "none")).await.expect(303);
         let invalid = get(&server, &request.clone().set("max_age", "-1")).await.expect(303);
         for (response, keys) in [
-            (&success, &["code", "iss", "state"][..]),
+            (&success, &["code", "iss", "session_state", "state"][..]),
             (&refusal, &["error", "error_description", "iss", "state"]),
             (&invalid, &["error", "error_description", "iss", "state"]),
         ] {
@@ -205,7 +206,7 @@ both_stores! {
         let mut browser = browser.clone();
         let answer = browser.authorize(&request).await.callback();
         assert_eq!(answer.uri, client.redirect_uri);
-        assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss", "state"]);
+        assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"]);
         assert_eq!(answer.get("state"), state);
         let code = answer.code();
         Tokens::of(server.redeem(&client, &code, &request).await);

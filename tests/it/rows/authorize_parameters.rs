@@ -86,7 +86,7 @@ both_stores! {
         ] {
             let request = AuthRequest::new(&client, "openid").and(name, value);
             let answer = Browser::new(&server).grant(&request, "alice").await;
-            assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss", "state"], "{name}");
+            assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss", "session_state", "state"], "{name}");
             assert_ne!(answer.code(), "evil");
         }
     }
@@ -104,7 +104,7 @@ both_stores! {
             .set("request", "")
             .set("resource", "");
         let answer = Browser::new(&server).grant(&empty, "alice").await;
-        assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss"], "no state");
+        assert_eq!(answer.params.keys().collect::<Vec<_>>(), ["code", "iss", "session_state"], "no state");
         let tokens_of_empty = Tokens::of(server.redeem(&client, &answer.code(), &empty).await);
         assert_eq!(claims(&tokens_of_empty.id.unwrap()).get("nonce"), None);
         let without_scope = AuthRequest::new(&client, "openid").set("scope", "");
