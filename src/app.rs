@@ -43,6 +43,7 @@ struct Inner {
     form_key: [u8; 32],
     user_code_key: [u8; 32],
     throttle_key: [u8; 32],
+    browser_state_key: [u8; 32],
     quotas: Quotas,
     proven_secrets: ProvenSecrets,
     audit: AuditLog,
@@ -60,6 +61,7 @@ impl App {
         let form_key = master_key.derive("forms");
         let user_code_key = master_key.derive("user_code");
         let throttle_key = master_key.derive("throttle");
+        let browser_state_key = master_key.derive("browser state");
         let quotas = Quotas::new(&config.limits, &clock);
         let ring = RwLock::new(None);
         let metrics = metrics(&config);
@@ -76,6 +78,7 @@ impl App {
             user_code_key,
             audit,
             throttle_key,
+            browser_state_key,
             metrics,
             fetch,
             published_keys,
@@ -124,6 +127,11 @@ impl App {
     /// The key of the names of throttle counters, and of what tells a browser that an account knows; the same on every node.
     pub fn throttle_key(&self) -> &[u8; 32] {
         &self.0.throttle_key
+    }
+
+    /// The key under which scripts are told one sign-in from another; the same on every node.
+    pub fn browser_state_key(&self) -> &[u8; 32] {
+        &self.0.browser_state_key
     }
 
     /// What this node counts by itself.

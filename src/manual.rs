@@ -114,6 +114,12 @@
 //! signs a token of its own, since one lives for two minutes. Clients that register a channel later are told of sign-ins that they
 //! are let into from then on.
 //!
+//! Pages of clients can watch over a sign-in in a frame of ours (OpenID Connect Session Management). What the frame reads is a
+//! cookie that other sites' frames are sent too, so it is no credential: an HMAC of the sign-in and of the moment when credentials
+//! were last checked in it, from which nobody comes back to either. It follows what any request finds out about the sign-in
+//! ([`crate::http::browser_state`]), so that no page can forget it; nothing is stored. Where a browser hides the cookie from the frame,
+//! the frame says `error` and not `changed`, which a client would take for a sign-out, or ask about for ever.
+//!
 //! # Throttling
 //!
 //! Guessing is limited by counters in the database that all nodes share ([`crate::limits`]). An attempt takes one of every limit

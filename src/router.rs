@@ -11,12 +11,12 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::endpoints::{device_code, discovery, health, introspect, jwks, register, revoke, token, userinfo};
-use crate::http::{cors, layers, paths, respond, session, throttle};
+use crate::http::{browser_state, cors, layers, paths, respond, session, throttle};
 use crate::pages::error;
 use crate::pages::{
-    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize, device,
-    device_confirm, device_login, home, interaction_account, interaction_consent, interaction_login, login, logo,
-    logout, static_files,
+    account, account_apps, account_contact, account_password, account_profile, account_sessions, authorize,
+    check_session, device, device_confirm, device_login, home, interaction_account, interaction_consent,
+    interaction_login, login, logo, logout, static_files,
 };
 
 /// Every route, by who calls it.
@@ -76,6 +76,7 @@ pub fn router(app: &App) -> Router {
         .merge(people)
         .layer(session::layer(app))
         .layer(from_fn_with_state(app.clone(), error::for_bare_answers));
+    let with_cookies = watched_over(app, with_cookies);
     let all = documents.merge(machines).merge(with_cookies).merge(files);
     // Supervisors know the process, not the issuer: these two stay where they are.
     under_issuer_path(app, all)
@@ -91,6 +92,16 @@ pub fn metrics_router(app: &App) -> Router {
     Router::new()
         .route(paths::METRICS, get(crate::endpoints::metrics::get))
         .with_state(app.clone())
+}
+
+/// Lets applications watch over the sign-in in a frame, unless that is switched off.
+fn watched_over(app: &App, pages: Router<App>) -> Router<App> {
+    if !app.config().sessions.management {
+        return pages;
+    }
+    pages
+        .layer(from_fn_with_state(app.clone(), browser_state::follow))
+        .route(paths::CHECK_SESSION, get(check_session::get))
 }
 
 /// Clients that register themselves. Those that have done so look after it whether or not others still may.

@@ -83,9 +83,11 @@ impl Callback {
         self.state.as_deref()
     }
 
-    /// The successful answer (RFC 6749 §4.1.2).
-    pub fn code(&self, code: &str) -> Answer {
-        self.answer(vec![("code", code.to_owned())])
+    /// The successful answer (RFC 6749 §4.1.2, OpenID Connect Session Management §2).
+    pub fn code(&self, code: &str, session_state: Option<String>) -> Answer {
+        let mut fields = vec![("code", code.to_owned())];
+        fields.extend(session_state.map(|session_state| ("session_state", session_state)));
+        self.answer(fields)
     }
 
     /// The answer that tells of an error (RFC 6749 §4.1.2.1).

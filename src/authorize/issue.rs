@@ -1,6 +1,7 @@
 //! Giving the code: one write with everything that belongs to it.
 
 use super::callback::{Answer, Callback};
+use super::session_state;
 use crate::app::App;
 use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::browser_session::BrowserSession;
@@ -89,7 +90,8 @@ pub async fn issue(app: &App, issue: &Issue<'_>) -> Result<Issued, OAuthError> {
     };
     match app.store().issue_code(&new).await? {
         IssueOutcome::Issued => {
-            let answer = Callback::of(request, app.issuer()).code(code.expose());
+            let session_state = session_state::for_request(app, request, issue.session);
+            let answer = Callback::of(request, app.issuer()).code(code.expose(), session_state);
             Ok(Issued::Answer(answer))
         }
         IssueOutcome::AlreadyAnswered => Ok(Issued::AlreadyAnswered),

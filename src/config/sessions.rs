@@ -16,6 +16,8 @@ pub struct SessionsConfig {
     pub recent: Span,
     /// How long a person may take between an authorization request and its answer.
     pub interaction_lifetime: Span,
+    /// Whether apps may watch over a sign-in in a frame (OpenID Connect Session Management).
+    pub management: bool,
 }
 
 impl Default for SessionsConfig {
@@ -25,6 +27,7 @@ impl Default for SessionsConfig {
             absolute_timeout: Span::from_days(60),
             recent: Span::from_mins(10),
             interaction_lifetime: Span::from_mins(15),
+            management: true,
         }
     }
 }

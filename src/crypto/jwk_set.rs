@@ -225,7 +225,10 @@ impl Jwk {
             SigningAlg::Es256 => matches!(self.key, PublicKey::P256(_)),
             SigningAlg::EdDsa => matches!(self.key, PublicKey::Ed25519(_)),
         };
-        kind && self.alg.as_deref().is_none_or(|stated| stated == alg.as_str())
+        kind && self
+            .alg
+            .as_deref()
+            .is_none_or(|stated| SigningAlg::named(stated) == Some(alg))
             && self.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
             && self
                 .operations

@@ -16,6 +16,7 @@ use crate::protocol::scope::{OPENID_SCOPES, Scope};
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, DocumentError> {
     let issuer = &app.config().issuer;
     let offered = app.config().registration.mode != RegistrationMode::Off;
+    let managed = app.config().sessions.management;
     let endpoints = Endpoints {
         authorization: issuer.url(paths::AUTHORIZE),
         token: issuer.url(paths::TOKEN),
@@ -26,6 +27,7 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
         registration: offered.then(|| issuer.url(paths::REGISTER)),
         jwks: issuer.url(paths::JWKS),
         end_session: issuer.url(paths::LOGOUT),
+        check_session: managed.then(|| issuer.url(paths::CHECK_SESSION)),
     };
     let scopes = Scope::from_tokens(OPENID_SCOPES.iter().copied())
         .iter()

@@ -57,6 +57,14 @@ pub fn frames(addresses: &[Url], script: &str) -> String {
     )
 }
 
+/// For the page that others may embed: one known script, and nothing else.
+pub fn embedded(script: &str) -> String {
+    let hash = STANDARD.encode(sha256(script.as_bytes()));
+    format!(
+        "default-src 'none'; script-src 'sha256-{hash}'; form-action 'none'; base-uri 'none'; frame-ancestors http: https:"
+    )
+}
+
 /// A policy cannot name an IPv6 address (CSP3 §2.3.1): its scheme has to do.
 fn source(address: &Url) -> String {
     match address.host() {

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::client_address;
 use super::csp;
 use super::error::ApiError;
-use super::respond::LogNote;
+use super::respond::{Embeddable, LogNote};
 use crate::app::App;
 use crate::protocol::error::Reason;
 use crate::store::counted;
@@ -67,7 +67,11 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         query_time: queries.time,
     });
     trace.end(status, note.client_id.as_ref(), note.reason);
+    let embeddable = response.extensions().get::<Embeddable>().is_some();
     complete_headers(&app, response.headers_mut());
+    if embeddable {
+        response.headers_mut().remove(header::X_FRAME_OPTIONS);
+    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID.clone(), id);
     }

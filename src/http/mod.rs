@@ -1,6 +1,7 @@
 //! HTTP: what endpoints and pages have in common, and nothing about policy.
 
 pub mod assets;
+pub mod browser_state;
 pub mod client_address;
 pub mod cookies;
 pub mod cors;

@@ -29,6 +29,8 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 /// Sign out, by oneself or at a client's request (OpenID Connect RP-Initiated Logout §2).
 pub const LOGOUT: &str = "/logout";
+/// The frame that tells apps whether a sign-in has changed (OpenID Connect Session Management §3.1).
+pub const CHECK_SESSION: &str = "/session/check";
 /// A person's own account.
 pub const ACCOUNT: &str = "/account";
 /// What is known about the person.

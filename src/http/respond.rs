@@ -17,6 +17,10 @@ pub struct LogNote {
     pub reason: Option<Reason>,
 }
 
+/// On a response that other sites may embed.
+#[derive(Clone, Copy, Debug)]
+pub struct Embeddable;
+
 /// A JSON document that nobody may keep (RFC 6749 §5.1).
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(bytes) = serde_json::to_vec(body) else {
@@ -71,6 +75,11 @@ pub fn see_other(location: &str) -> Response {
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(header::LOCATION, location);
     response
+}
+
+/// Lets other sites embed the page, as far as its policy says.
+pub fn allow_embedding(response: &mut Response) {
+    response.extensions_mut().insert(Embeddable);
 }
 
 /// Notes the client for the request log.

@@ -8,10 +8,11 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Session, SessionManagerLayer};
 use uuid::Uuid;
 
+use super::browser_state::Standing;
 use crate::app::App;
 use crate::crypto::digest::{equal, hmac_sha256};
 use crate::crypto::random;
-use crate::model::browser_session::BrowserSessionId;
+use crate::model::browser_session::{BrowserSession, BrowserSessionId};
 use crate::model::device_grant::DeviceVisitId;
 use crate::model::interaction::{BrowserId, InteractionId};
 use crate::protocol::error::{OAuthError, Reason};
@@ -63,6 +64,7 @@ pub enum Form {
 pub struct Browser {
     session: Session,
     entry: Option<Entry>,
+    standing: Standing,
     /// Whether it sent our cookie at all, good or not.
     pub sent_cookie: bool,
 }
@@ -90,7 +92,12 @@ fn cookie_name(app: &App) -> &'static str {
 
 impl Browser {
     /// Reads the cookie session of a request.
-    pub async fn load(app: &App, session: Session, headers: &HeaderMap) -> Result<Self, OAuthError> {
+    pub async fn load(
+        app: &App,
+        session: Session,
+        headers: &HeaderMap,
+        standing: Standing,
+    ) -> Result<Self, OAuthError> {
         let entry = session.get::<Entry>(ENTRY).await.map_err(|error| unavailable(&error))?;
         let sent_cookie = headers.get_all(header::COOKIE).iter().any(|cookies| {
             let name = cookie_name(app);
@@ -101,6 +108,7 @@ impl Browser {
         Ok(Self {
             session,
             entry,
+            standing,
             sent_cookie,
         })
     }
@@ -141,9 +149,30 @@ impl Browser {
             .await
     }
 
+    /// Notes that credentials were checked right now, and that `id` stands for it.
+    pub fn note_authenticated(&self, app: &App, id: BrowserSessionId, now: Timestamp) {
+        self.standing.authenticated(app, id, now);
+    }
+
+    /// Notes who was found to be signed in. A browser that does not even send its cookie is in another site's frame, and says
+    /// nothing about that.
+    pub fn note_found(&self, app: &App, found: Option<&BrowserSession>, now: Timestamp) {
+        match found {
+            Some(session) => self.standing.signed_in(app, session, false, now),
+            None if self.sent_cookie => self.standing.nobody(),
+            None => {}
+        }
+    }
+
+    /// Notes that an application was told of `session`.
+    pub fn note_answered(&self, app: &App, session: &BrowserSession, now: Timestamp) {
+        self.standing.signed_in(app, session, true, now);
+    }
+
     /// Forgets everything about the browser.
     pub async fn forget(&mut self) -> Result<(), OAuthError> {
         self.entry = None;
+        self.standing.nobody();
         self.session.flush().await.map_err(|error| unavailable(&error))
     }
 

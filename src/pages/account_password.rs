@@ -52,6 +52,7 @@ pub async fn post(mut cx: PageCx, headers: HeaderMap, body: Body) -> Result<Resp
     let outcome = change(&cx.app, &asking, &typed).await;
     match outcome.map_err(|error| cx.error(error))? {
         Outcome::Changed(proven) => {
+            cx.browser.note_authenticated(&cx.app, proven.session, cx.now);
             let event = account::event(&cx, AuditKind::PasswordChanged, &signed_in);
             cx.app.audit().record(event);
             let mut response = cx.see_other(&Notice::Password.at(paths::ACCOUNT_PASSWORD));

@@ -7,7 +7,6 @@ use axum::response::Response;
 
 use super::cx::PageCx;
 use super::flow::{self, Journey};
-use crate::accounts::sessions;
 use crate::app::App;
 use crate::authorize::callback::Callback;
 use crate::authorize::request::{self, Refused};
@@ -83,15 +82,7 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
     if let Some(location) = elsewhere {
         return respond::see_other(&location);
     }
-    let signed_in = sessions::current(
-        &app,
-        cx.browser.signed_in(),
-        Some(&request.client_id),
-        &cx.caller,
-        cx.now,
-    )
-    .await;
-    let signed_in = match signed_in {
+    let signed_in = match cx.current(Some(&request.client_id)).await {
         Ok(signed_in) => signed_in,
         Err(error) => return tell(&cx, &callback, &request.client_id, error),
     };
@@ -111,8 +102,7 @@ async fn answer(mut cx: PageCx, params: Params, elsewhere: Option<String>) -> Re
 /// link that begins with our name (RFC 9700 §4.11.2). Its own developers read the page.
 async fn refuse(cx: &PageCx, callback: &Callback, client: &Client, error: OAuthError) -> Response {
     if client.metadata.about.self_registered {
-        let id = Some(&client.client_id);
-        let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), id, &cx.caller, cx.now).await;
+        let signed_in = cx.current(Some(&client.client_id)).await;
         if !matches!(signed_in, Ok(Some(_))) {
             return cx.error(error);
         }

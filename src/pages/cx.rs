@@ -13,6 +13,7 @@ use super::view::{Frame, LanguageLink, Page};
 use super::wishes::{self, Choice, Wishes};
 use crate::accounts::sessions;
 use crate::app::App;
+use crate::http::browser_state::Standing;
 use crate::http::client_address;
 use crate::http::extract::form;
 use crate::http::session::Browser;
@@ -21,6 +22,7 @@ use crate::logos;
 use crate::model::caller::Caller;
 use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
+use crate::protocol::ids::ClientId;
 use crate::protocol::params::Params;
 use crate::store::SignedIn;
 use crate::time::Timestamp;
@@ -60,7 +62,8 @@ impl FromRequestParts<App> for PageCx {
         let Ok(session) = Session::from_request_parts(parts, app).await else {
             return Err(failed(Reason::Internal.into()));
         };
-        match Browser::load(app, session, &parts.headers).await {
+        let standing = parts.extensions.get::<Standing>().cloned().unwrap_or_default();
+        match Browser::load(app, session, &parts.headers, standing).await {
             Ok(browser) => Ok(Self {
                 app: app.clone(),
                 browser,
@@ -127,8 +130,16 @@ impl PageCx {
 
     /// Who is signed in, if that counts.
     pub async fn signed_in(&self) -> Result<Option<SignedIn>, Response> {
-        let current = sessions::current(&self.app, self.browser.signed_in(), None, &self.caller, self.now).await;
-        current.map_err(|error| self.error(error))
+        self.current(None).await.map_err(|error| self.error(error))
+    }
+
+    /// Who is signed in, if that counts, with the consent for `client`, if one is asked about.
+    pub async fn current(&self, client: Option<&ClientId>) -> Result<Option<SignedIn>, OAuthError> {
+        let id = self.browser.signed_in();
+        let found = sessions::current(&self.app, id, client, &self.caller, self.now).await?;
+        let session = found.as_ref().map(|found| &found.session);
+        self.browser.note_found(&self.app, session, self.now);
+        Ok(found)
     }
 
     /// The page for an error.

@@ -10,7 +10,6 @@ use super::cx::PageCx;
 use super::error::PageError;
 use super::text::Message;
 use super::view::{App as AppView, Finished};
-use crate::accounts::sessions;
 use crate::authorize::device::answer::{self, Unusable, Visited};
 use crate::http::paths;
 use crate::model::client::Client;
@@ -45,12 +44,11 @@ pub async fn load(cx: &PageCx, id: &str) -> Result<Visiting, Response> {
     let Some(client) = found.client.filter(|client| answer::may_go_on(&visited.device, client)) else {
         return Err(unknown());
     };
-    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), None, &cx.caller, cx.now).await;
     Ok(Visiting {
         visited,
         client,
         catalog: found.catalog,
-        signed_in: signed_in.map_err(|error| cx.error(error))?,
+        signed_in: cx.signed_in().await?,
     })
 }
 

@@ -8,7 +8,7 @@ use super::cx::{PageCx, html, interaction_path};
 use super::error::PageError;
 use super::text::Message;
 use super::view::{Account, App as AppView, AppAbout, FORM_POST_SCRIPT, Finished, FormPost};
-use crate::accounts::{sessions, trail};
+use crate::accounts::trail;
 use crate::authorize::issue::{Issue, Issued, issue};
 use crate::authorize::{Answer, Callback, Facts, Step, interaction, next_step};
 use crate::http::session::Form;
@@ -31,7 +31,7 @@ pub struct Journey<'a> {
     pub waiting: Option<&'a Interaction>,
 }
 
-/// Decides and acts. `signed_in` counts already; see [`sessions::current`].
+/// Decides and acts. `signed_in` counts already; see [`PageCx::current`].
 pub async fn go_on(cx: &mut PageCx, journey: &Journey<'_>, signed_in: Option<&SignedIn>) -> Response {
     match try_to_go_on(cx, journey, signed_in).await {
         Ok(response) => response,
@@ -53,7 +53,7 @@ async fn try_to_go_on(
             return Ok(response);
         }
         let client_id = &journey.request.client_id;
-        signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now).await?;
+        signed_in = cx.current(Some(client_id)).await?;
     }
     Err(Reason::Busy.into())
 }
@@ -145,6 +145,7 @@ async fn give_code(cx: &PageCx, journey: &Journey<'_>, signed_in: &SignedIn) -> 
     };
     match issue(&cx.app, &order).await? {
         Issued::Answer(answer) => {
+            cx.browser.note_answered(&cx.app, session, cx.now);
             let mut response = deliver(cx, answer);
             respond::note_client(&mut response, &journey.request.client_id);
             Ok(Some(response))
@@ -236,9 +237,7 @@ pub async fn load_waiting(cx: &mut PageCx, id: &str) -> Result<Waiting, Response
     else {
         return Err(cx.error(PageError::NoInteraction));
     };
-    let signed_in = sessions::current(&cx.app, cx.browser.signed_in(), Some(client_id), &cx.caller, cx.now)
-        .await
-        .map_err(|error| cx.error(error))?;
+    let signed_in = cx.current(Some(client_id)).await.map_err(|error| cx.error(error))?;
     Ok(Waiting {
         interaction,
         found,

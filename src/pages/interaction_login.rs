@@ -10,7 +10,6 @@ use super::flow::{self, Waiting};
 use super::login::complete;
 use super::view::{Login, LoginError};
 use crate::accounts::login::{Attempt, Outcome, Proven, sign_in};
-use crate::accounts::sessions;
 use crate::authorize::interaction;
 use crate::http::session::Form;
 use crate::http::{csp, known_browser, paths};
@@ -64,13 +63,14 @@ pub async fn post(
 async fn signed_in(cx: &mut PageCx, mut waiting: Waiting, proven: &Proven) -> Result<Response, OAuthError> {
     let session = proven.session;
     cx.browser.sign_in(&cx.app, session, cx.now).await?;
+    cx.browser.note_authenticated(&cx.app, session, cx.now);
     let progress = Progress {
         signed_in: Some(session),
         ..waiting.interaction.progress.clone()
     };
     let mut response = if interaction::advance(&cx.app, &mut waiting.interaction, progress).await? {
         let client_id = &waiting.interaction.request.client_id;
-        let now_signed_in = sessions::current(&cx.app, Some(session), Some(client_id), &cx.caller, cx.now).await?;
+        let now_signed_in = cx.current(Some(client_id)).await?;
         flow::go_on(cx, &waiting.journey(), now_signed_in.as_ref()).await
     } else {
         flow::already_answered(cx)

@@ -46,6 +46,7 @@ pub async fn post(
         Outcome::SignedIn(proven) | Outcome::Confirmed(proven) => {
             let bound = cx.browser.sign_in(&cx.app, proven.session, cx.now).await;
             bound.map_err(|error| cx.error(error))?;
+            cx.browser.note_authenticated(&cx.app, proven.session, cx.now);
             let mut response = cx.see_other(to.path());
             known_browser::write(&cx.app, &mut response, &proven.known_browser);
             Ok(response)

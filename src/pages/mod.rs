@@ -8,6 +8,7 @@ pub mod account_password;
 pub mod account_profile;
 pub mod account_sessions;
 pub mod authorize;
+pub mod check_session;
 mod cx;
 pub mod device;
 pub mod device_confirm;

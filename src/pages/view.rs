@@ -24,6 +24,9 @@ pub const FORM_POST_SCRIPT: &str = include_str!("../../templates/partials/form_p
 /// The same of [`SignedOutFrames`].
 pub const SIGNED_OUT_FRAMES_SCRIPT: &str = include_str!("../../templates/partials/signed_out_frames.js");
 
+/// The same of [`CheckSession`].
+pub const CHECK_SESSION_SCRIPT: &str = include_str!("../../templates/partials/check_session.js");
+
 /// What `layout.html` needs on every page. The title is a block of each page's own template.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -406,8 +409,16 @@ pub struct Finished {
     pub message: Message,
 }
 
+/// What applications load in a frame that nobody sees. Its one script is known to its policy by its hash.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/check_session.html")]
+pub struct CheckSession {
+    /// The cookie that the script reads.
+    pub cookie: String,
+}
+
 /// The response mode `form_post` (OAuth 2.0 Form Post Response Mode): posts the answer to the app, by itself where
-/// scripts run and by a button where they do not. The only page with a script, which its policy knows by its hash.
+/// scripts run and by a button where they do not. Its one script is known to its policy by its hash.
 #[derive(Clone, Template)]
 #[template(path = "pages/form_post.html")]
 pub struct FormPost {
@@ -457,6 +468,17 @@ mod tests {
                 assert_eq!(html.matches("<script").count(), 1);
             }
         }
+    }
+
+    #[test]
+    fn the_frame_for_applications_is_its_script_and_escapes_its_cookie() {
+        let page = CheckSession {
+            cookie: "\"><script>".to_owned(),
+        };
+        let html = page.render().unwrap();
+        let tag = format!("<script>{CHECK_SESSION_SCRIPT}</script>");
+        assert_eq!(html.matches(&tag).count(), 1);
+        assert_eq!(html.matches("<script").count(), 1);
     }
 
     #[test]

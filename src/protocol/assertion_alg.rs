@@ -20,6 +20,11 @@ wire_enum! {
 }
 
 impl AssertionAlg {
+    /// The algorithm that the header of a foreign token means by `name`; see [`SigningAlg::named`].
+    pub fn named(name: &str) -> Option<Self> {
+        SigningAlg::named(name).map_or_else(|| name.parse().ok(), |alg| Some(alg.into()))
+    }
+
     /// The algorithm of a key pair; `None` is the HMAC, whose key both sides know.
     pub const fn asymmetric(self) -> Option<SigningAlg> {
         match self {

@@ -37,6 +37,8 @@ pub struct Endpoints {
     pub jwks: String,
     /// OpenID Connect RP-Initiated Logout §2.
     pub end_session: String,
+    /// OpenID Connect Session Management §3.3; `None`: switched off.
+    pub check_session: Option<String>,
 }
 
 /// The metadata document.
@@ -55,6 +57,8 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     pub jwks_uri: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_session_iframe: Option<String>,
     pub backchannel_logout_supported: bool,
     pub backchannel_logout_session_supported: bool,
     pub frontchannel_logout_supported: bool,
@@ -128,6 +132,7 @@ impl Metadata {
             introspection_endpoint: endpoints.introspection,
             jwks_uri: endpoints.jwks,
             end_session_endpoint: endpoints.end_session,
+            check_session_iframe: endpoints.check_session,
             backchannel_logout_supported: true,
             backchannel_logout_session_supported: true,
             frontchannel_logout_supported: true,

@@ -36,7 +36,9 @@ pub enum RedirectUriError {
     )]
     Scheme,
     /// The query already holds a response parameter.
-    #[error("the query must not hold code, state, iss, error, error_description or response: the answer adds them")]
+    #[error(
+        "the query must not hold code, state, iss, error, error_description, response or session_state: the answer adds them"
+    )]
     ReservedParameter,
 }
 
@@ -49,6 +51,7 @@ const RESERVED: &[&str] = &[
     "error_description",
     "error_uri",
     "response",
+    "session_state",
 ];
 
 impl RedirectUri {

@@ -17,9 +17,32 @@ wire_enum! {
     }
 }
 
+impl SigningAlg {
+    /// The algorithm that the header of a foreign token, or a foreign key, means by `name`. RFC 9864 §2.2 gave EdDSA with Ed25519 a
+    /// name of its own, and newer libraries write it whatever was registered.
+    pub fn named(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            Some(Self::EdDsa)
+        } else {
+            name.parse().ok()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ed25519_is_eddsa_with_that_curve() {
+        for &alg in SigningAlg::ALL {
+            assert_eq!(SigningAlg::named(alg.as_str()), Some(alg));
+        }
+        assert_eq!(SigningAlg::named("Ed25519"), Some(SigningAlg::EdDsa));
+        for name in ["Ed448", "ed25519", "ES256K", "none", ""] {
+            assert_eq!(SigningAlg::named(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn names_agree_in_text_and_json() {

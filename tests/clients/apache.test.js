@@ -147,7 +147,12 @@ OIDCDefaultLoggedOutURL ${secureOrigin}/open
 
     const leave = new URL(apache.secureOrigin + CALLBACK);
     leave.searchParams.set('logout', `${apache.secureOrigin}/open`);
-    const left = await browser.open(leave);
+    const signedOut = await browser.open(leave);
+    // The module registered itself for the front channel, so that this page loads its address and then leads on, by a script.
+    const [frame] = signedOut.document.querySelectorAll('iframe');
+    const told = await browser.open(frame.getAttribute('src'));
+    assert.equal(told.status, 200, told.text);
+    const left = await browser.open(signedOut.document.querySelector('#back').getAttribute('href'));
     assert.equal(left.text, 'everybody may read this\n', `at ${left.url}`);
     const again = await chooseProvider(apache, browser);
     assert.ok(again.document.querySelector('input[name=password]'), 'the server asks who it is');
@@ -158,6 +163,56 @@ OIDCDefaultLoggedOutURL ${secureOrigin}/open
     await apache.stop();
   }
 });
+
+test('signed out at the server, httpd is told in the back channel', async () => {
+  const oidc = async ({ secureOrigin }) => {
+    const { registration_endpoint } = await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json();
+    const answer = await fetch(registration_endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        redirect_uris: [secureOrigin + CALLBACK],
+        backchannel_logout_uri: `${secureOrigin}${CALLBACK}?logout=backchannel`,
+        backchannel_logout_session_required: true,
+      }),
+    });
+    const { client_id, client_secret } = await answer.json();
+    return `OIDCProviderMetadataURL ${server.issuer}/.well-known/openid-configuration
+OIDCClientID ${client_id}
+OIDCClientSecret ${client_secret}
+OIDCRedirectURI ${secureOrigin}${CALLBACK}
+OIDCCryptoPassphrase ${randomUUID()}
+OIDCPKCEMethod S256
+`;
+  };
+  const apache = await startApache({ oidc, tls });
+  try {
+    const browser = new Browser({ ca: await readFile(tls.certificate) });
+    const page = `${apache.secureOrigin}/private`;
+    const shown = await answerPages(browser, await browser.open(page), server);
+    assert.ok(shown.text.includes(`iss=${server.issuer}\n`), shown.text);
+
+    const question = await browser.open(`${server.issuer}/logout`);
+    const form = question.document.querySelector('form:has(button[value=logout])');
+    const name = form.querySelector('button[value=logout]').getAttribute('name');
+    await browser.submit(question, form, { button: [name, 'logout'] });
+    await eventually(async () => (await browser.open(page)).document.querySelector('input[name=password]'));
+  } catch (error) {
+    error.message += `\n${await apache.log()}`;
+    throw error;
+  } finally {
+    await apache.stop();
+  }
+});
+
+/** Resolves when `look` resolves to something, which it does within seconds. */
+async function eventually(look) {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
+    if (await look()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('it did not come to that');
+}
 
 /** Opens the page that asks for a sign-in, and tells the module, which asks for it, where people have their accounts. */
 async function chooseProvider(apache, browser) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { exportJWK, generateKeyPair } from 'jose';
 import { answerPages, Browser, enterUserCode } from './support/browser.js';
 import { startInstallation } from './support/installation.js';
 import { startPython } from './support/python.js';
@@ -9,23 +10,33 @@ import { startPython } from './support/python.js';
 const SCOPE = 'openid profile email offline_access';
 const CODE_FLOW = ['--grant-type', 'authorization_code', '--grant-type', 'refresh_token', '--scope', SCOPE];
 
-// Each has `kwargs`, what Authlib is told, and `options`, what the server is told.
+// Each has `kwargs`, what Authlib is told, and `options`, what the server is told. With an `assertion_alg` the application
+// registers itself: the assertions of Authlib live an hour, and are for the token endpoint.
 const APPLICATIONS = {
   basic: {},
   post: { kwargs: { token_endpoint_auth_method: 'client_secret_post' }, options: ['--auth-method', 'client_secret_post'] },
   public: { kwargs: { token_endpoint_auth_method: 'none' }, options: ['--public'] },
   es256: { options: ['--id-token-alg', 'ES256'] },
   eddsa: { options: ['--id-token-alg', 'EdDSA'] },
+  client_secret_jwt: { kwargs: { token_endpoint_auth_method: 'client_secret_jwt' }, assertion_alg: 'HS256' },
+  rsa_key: { kwargs: { token_endpoint_auth_method: 'private_key_jwt' }, assertion_alg: 'RS256' },
+  ec_key: { kwargs: { token_endpoint_auth_method: 'private_key_jwt' }, assertion_alg: 'ES256' },
 };
 
 let server;
 let app;
 
 before(async () => {
-  server = await startInstallation({ claims: { name: 'Alice Example', email: 'alice@example.org', email_verified: true } });
+  server = await startInstallation({
+    claims: { name: 'Alice Example', email: 'alice@example.org', email_verified: true },
+    settings: '\n[registration]\nmode = "open"\n',
+  });
   const applications = {};
-  for (const [name, { kwargs, options = [] }] of Object.entries(APPLICATIONS)) {
-    applications[name] = await register(name, kwargs, [...CODE_FLOW, '--redirect-uri', `http://127.0.0.1/${name}/callback`, ...options]);
+  for (const [name, { kwargs, options = [], assertion_alg }] of Object.entries(APPLICATIONS)) {
+    const redirectUri = `http://127.0.0.1/${name}/callback`;
+    applications[name] = assertion_alg
+      ? await registerItself(kwargs, assertion_alg, redirectUri)
+      : await register(name, kwargs, [...CODE_FLOW, '--redirect-uri', redirectUri, ...options]);
   }
   applications.service = await register('service', { scope: 'jobs:run' }, ['--grant-type', 'client_credentials', '--scope', 'jobs:run']);
   applications.device = await register('device', { token_endpoint_auth_method: 'none', scope: 'openid profile' }, [
@@ -43,6 +54,31 @@ async function register(name, kwargs, options) {
   const { client_id, client_secret } = await server.portcullis('client', 'create', '--json', '--name', name, ...options);
   const client_kwargs = { scope: SCOPE, code_challenge_method: 'S256', ...kwargs };
   return { client_id, client_secret, client_kwargs };
+}
+
+/** Registers an application over the wire, with a key of its own where it has one; resolves to what Authlib is told. */
+async function registerItself(kwargs, assertion_alg, redirectUri) {
+  const metadata = {
+    application_type: 'native', // of web applications, redirect URIs have to be https
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_method: kwargs.token_endpoint_auth_method,
+    token_endpoint_auth_signing_alg: assertion_alg,
+  };
+  let key;
+  if (kwargs.token_endpoint_auth_method === 'private_key_jwt') {
+    const { privateKey, publicKey } = await generateKeyPair(assertion_alg, { extractable: true });
+    metadata.jwks = { keys: [{ ...(await exportJWK(publicKey)), use: 'sig', alg: assertion_alg }] };
+    key = await exportJWK(privateKey);
+  }
+  const { registration_endpoint } = await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json();
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(registration_endpoint, { method: 'POST', headers, body: JSON.stringify(metadata) });
+  const registered = await answer.json();
+  assert.equal(answer.status, 201, JSON.stringify(registered));
+  const { client_id, client_secret } = registered;
+  const client_kwargs = { scope: SCOPE, code_challenge_method: 'S256', ...kwargs };
+  return { client_id, client_secret: key ?? client_secret, client_kwargs, assertion_alg };
 }
 
 /** Signs in to the application; resolves to what it then knows. */

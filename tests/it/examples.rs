@@ -176,6 +176,11 @@ fn the_conformance_settings_are_settings() {
         "mode = \"open\"",
         "pkce = \"optional\"",
         "\"localhost.emobix.co.uk\"",
+        "request_uri = true",
+        "max_clients = 100000",
+        "registrations_per_address = \"off\"",
+        "refetch_interval = \"10s\"",
+        "give_up_after = \"2m\"",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }

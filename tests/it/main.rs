@@ -22,6 +22,7 @@ mod conformance;
 mod examples;
 mod languages;
 mod logos;
+mod metadata;
 mod metrics;
 mod oauth2_client;
 mod openidconnect_client;

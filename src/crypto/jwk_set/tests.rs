@@ -273,6 +273,10 @@ fn a_key_is_used_for_what_it_is_for() {
     ] {
         assert_eq!(sig(unfit.clone()), Err(JwtError::UnknownKey), "{unfit}");
     }
+    for (alg, fits) in [("EdDSA", true), ("Ed25519", true), ("Ed448", false), ("ES256", false)] {
+        let stated = set(&[with(&ed(), &json!({ "alg": alg }))]);
+        assert_eq!(found(&stated, None, SigningAlg::EdDsa).is_ok(), fits, "{alg}");
+    }
 }
 
 #[test]

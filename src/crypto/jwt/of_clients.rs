@@ -62,7 +62,7 @@ impl<'a> ClientJws<'a> {
     pub fn peek(token: &str) -> Result<(Option<String>, Option<AssertionAlg>), JwtError> {
         let parts = Parts::split(token)?;
         let named = |object: &JsonObject, name| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        let alg = named(&parts.header()?, "alg").and_then(|alg| alg.parse().ok());
+        let alg = named(&parts.header()?, "alg").and_then(|alg| AssertionAlg::named(&alg));
         Ok((named(&parts.claims()?, "sub"), alg))
     }
 
@@ -133,10 +133,7 @@ fn check_type(header: &JsonObject, rules: &ClientJwsRules<'_>) -> Result<(), Jwt
 }
 
 fn algorithm(header: &JsonObject, rules: &ClientJwsRules<'_>) -> Result<AssertionAlg, JwtError> {
-    let named = header
-        .get("alg")
-        .and_then(Value::as_str)
-        .and_then(|alg| alg.parse().ok());
+    let named = header.get("alg").and_then(Value::as_str).and_then(AssertionAlg::named);
     named.filter(|alg| rules.algs.contains(alg)).ok_or(JwtError::Algorithm)
 }
 

@@ -346,6 +346,23 @@ both_stores! {
         granted(&server, &pss.sign(&claims())).await;
     }
 
+    /// RFC 9864 §2.2: what used to be EdDSA has two names.
+    async fn ca_18_ed25519_is_eddsa(db: TestDb) {
+        let (server, key) = (TestServer::new(db).await, ClientKey::new(SigningAlg::EdDsa));
+        let mut jwk = key.jwk();
+        jwk["alg"] = "Ed25519".into();
+        let spec = signing(ClientSpec::service("batch"), json!({"keys": [jwk]}));
+        server.add_client(spec.metadata(|metadata| metadata.assertion_alg = Some(AssertionAlg::EdDsa))).await;
+        for alg in ["Ed25519", "EdDSA"] {
+            let assertion = key.sign_with(&json!({"alg": alg, "kid": key.kid}), &server.assertion_claims("batch"));
+            granted(&server, &assertion).await;
+        }
+        for alg in ["Ed448", "ed25519"] {
+            let assertion = key.sign_with(&json!({"alg": alg, "kid": key.kid}), &server.assertion_claims("batch"));
+            refused_for(&server, &assertion, Reason::AssertionAlgorithm).await;
+        }
+    }
+
     async fn ca_19_forms_that_are_no_assertion(db: TestDb) {
         let (server, _, key) = service(db).await;
         let assertion = || key.sign(&server.assertion_claims("batch"));

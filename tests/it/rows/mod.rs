@@ -48,6 +48,7 @@ mod request_objects;
 mod request_uris;
 mod resources;
 mod scripts;
+mod session_management;
 mod sessions;
 mod sign_in;
 mod sign_out;
