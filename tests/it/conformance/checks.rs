@@ -65,6 +65,11 @@ pub fn half_hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
 }
 
+/// SHA-256, base64url.
+pub fn hash(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
+}
+
 /// Nothing in it but what belongs there.
 #[track_caller]
 pub fn assert_id_token_claims(claims: &Value) {

@@ -14,6 +14,7 @@
 //! | `oidcc-rp-initiated-logout` | [`rp_initiated_logout`] | 11 | `client_secret_basic` |
 //! | `oidcc-backchannel-rp-initiated-logout` | [`backchannel_logout`] | 2 | `client_secret_basic` |
 //! | `oidcc-frontchannel-rp-initiated-logout` | [`frontchannel_logout`] | 2 | `client_secret_basic` |
+//! | `oidcc-session-management` | [`session_management`] | 2 | `client_secret_basic` |
 //! | `oidcc-test-plan` (no certification) | [`comprehensive`] | 54 | every method, in every response mode |
 //!
 //! A module `oidcc-prompt-login` is the test `oidcc_prompt_login` in each of its plans; `tests/data/conformance_modules.txt` lists
@@ -33,6 +34,7 @@ mod formpost_basic;
 mod frontchannel_logout;
 mod modules;
 mod rp_initiated_logout;
+mod session_management;
 mod suite;
 mod third_party_initiated_login;
 
@@ -76,6 +78,7 @@ fn every_module_of_every_plan_has_a_test() {
             frontchannel_logout::MODULES,
             2,
         ),
+        ("oidcc-session-management", session_management::MODULES, 2),
         ("oidcc-test-plan", comprehensive::MODULES, 54),
     ];
     let mut tested = BTreeSet::new();

@@ -246,9 +246,12 @@ fn example() -> Config {
 fn take_over(config: &mut Config, example: &Config) {
     assert_eq!(example.issuer.to_string(), ISSUER);
     config.limits = example.limits.clone();
+    config.sessions = example.sessions.clone();
     config.registration = example.registration.clone();
     config.requests = example.requests.clone();
+    config.client_keys = example.client_keys.clone();
     config.outbound = example.outbound.clone();
+    config.logout = example.logout.clone();
 }
 
 /// The example's person.

@@ -219,6 +219,7 @@ async fn document(server: &TestServer) -> Value {
     both.swap_remove(0)
 }
 
+/// A person of whom everything is known.
 fn every_claim() -> StandardClaims {
     let text = |text: &str| Some(text.to_owned());
     StandardClaims {

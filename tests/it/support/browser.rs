@@ -88,7 +88,7 @@ pub struct Callback {
     /// Where it went, without the answer's parameters.
     pub uri: String,
     pub params: BTreeMap<String, String>,
-    /// It was a form, posted there (`response_mode=form_post`).
+    /// It was a form to be posted there (`response_mode=form_post`).
     pub by_form: bool,
 }
 
@@ -323,7 +323,7 @@ impl Browser {
             return Landed::Callback(Callback {
                 uri: form.action,
                 params: form.fields.into_iter().collect(),
-                by_form: true,
+                by_form: response.text().contains("<form method=\"post\""),
             });
         }
         let path = path.split('?').next().unwrap_or_default().to_owned();

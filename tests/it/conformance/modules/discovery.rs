@@ -160,3 +160,8 @@ pub async fn oidcc_frontchannel_logout_discovery_endpoint_verification(suite: &S
     assert_eq!(suite.metadata["frontchannel_logout_supported"], true);
     assert_eq!(suite.metadata["frontchannel_logout_session_supported"], true);
 }
+
+pub async fn oidcc_session_management_discovery_endpoint_verification(suite: &Suite) {
+    oidcc_rp_initiated_logout_discovery_endpoint_verification(suite).await;
+    assert!(suite.path("check_session_iframe").starts_with('/'));
+}

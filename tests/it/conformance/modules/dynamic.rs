@@ -5,7 +5,7 @@ use portcullis::protocol::signing_alg::SigningAlg;
 use serde_json::{Value, json};
 
 use super::tokens::{offline, refresh};
-use crate::conformance::checks::{half_hash, verify};
+use crate::conformance::checks::{hash, verify};
 use crate::conformance::suite::{Rp, Suite, assert_error_page, assert_sign_in_page, draw};
 use crate::support::AuthRequest;
 use crate::support::assertion::ClientKey;
@@ -191,8 +191,7 @@ pub async fn oidcc_request_uri_signed_rs256(suite: &Suite) {
     assert!(suite.supports("request_object_signing_alg_values_supported", "RS256"));
     assert_eq!(suite.metadata["request_uri_parameter_supported"], true);
     let path = format!("/requesturi/{}", draw(10));
-    let fragment = half_hash(&draw(64)) + &half_hash(&draw(64))[..21];
-    let uri = format!("{}#{fragment}", suite.url(&path));
+    let uri = format!("{}#{}", suite.url(&path), hash(&draw(64)));
     let members = json!({"request_uris": [uri], "request_object_signing_alg": "RS256"});
     let rp = suite.register(members).await;
     let request = rp.request("openid");

@@ -4,7 +4,7 @@ use portcullis::jobs::backchannel_logout;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::conformance::checks::verify;
+use crate::conformance::checks::{hash, verify};
 use crate::conformance::suite::{Flow, Rp, Suite, assert_error_page, draw};
 use crate::support::assertion::unsigned;
 use crate::support::{Browser, Callback, Landed};
@@ -15,6 +15,7 @@ struct SignedIn<'a> {
     rp: Rp<'a>,
     browser: Browser,
     flow: Flow,
+    session_state: String,
     state: String,
 }
 
@@ -24,14 +25,15 @@ impl<'a> SignedIn<'a> {
         let rp = suite.register(more).await;
         let mut browser = suite.browser();
         let request = rp.request("openid").set("state", &draw(128));
-        let flow = rp.flow(&mut browser, &request).await;
-        let state = draw(128);
+        let answer = rp.authorize(&mut browser, &request).await;
+        let flow = rp.complete(&request, &answer).await;
         Self {
             suite,
             rp,
             browser,
             flow,
-            state,
+            session_state: answer.get("session_state").to_owned(),
+            state: draw(128),
         }
     }
 
@@ -239,4 +241,35 @@ pub async fn oidcc_frontchannel_rp_initiated_logout(suite: &Suite) {
     let state = person.state.clone();
     person.assert_back(Landed::Callback(Callback::at(&back)), Some(&state));
     person.assert_signed_out().await;
+}
+
+/// What the frame that `check_session_iframe` names answers to the client's page (OpenID Connect Session Management §3.2).
+fn ask(person: &mut SignedIn<'_>) -> &'static str {
+    let (digest, salt) = person.session_state.split_once('.').expect("a session_state");
+    let origin = Url::parse(&person.rp.redirect_uri)
+        .unwrap()
+        .origin()
+        .ascii_serialization();
+    let cookies = person.browser.cookies();
+    let state = cookies.get("__Host-portcullis-state").map_or("", String::as_str);
+    let known = format!("{} {origin} {state} {salt}", person.rp.id());
+    if hash(&known) == digest { "unchanged" } else { "changed" }
+}
+
+/// The frame itself runs in a browser, in `tests/browser/session_management.test.js`.
+pub async fn oidcc_session_management_rp_initiated_logout(suite: &Suite) {
+    let mut person = SignedIn::new(suite, json!({})).await;
+    let frame = suite.server.get(&suite.path("check_session_iframe")).await.expect(200);
+    assert!(frame.header("content-type").starts_with("text/html"));
+    assert!(frame.text().contains("__Host-portcullis-state"));
+    assert!(
+        !frame
+            .header("content-security-policy")
+            .contains("frame-ancestors 'none'")
+    );
+    assert_eq!(frame.header("x-frame-options"), "");
+    assert_eq!(ask(&mut person), "unchanged");
+    let landed = person.log_out(&person.good()).await;
+    person.assert_back(landed, Some(&person.state));
+    assert_eq!(ask(&mut person), "changed");
 }
