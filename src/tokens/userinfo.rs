@@ -131,7 +131,7 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
 /// token that came with it (OpenID Connect Core §5.3.2).
 fn claims(standing: &TokenStanding, token: &GenuineAccessToken, client: &Client) -> Map<String, Value> {
     let allowed = ClaimSet::of_scope(&client.metadata.scope);
-    let asked = standing.grant.claims.userinfo.filter(|claim| allowed.contains(&claim));
+    let asked = standing.grant.claims.userinfo.filter(|claim| allowed.contains(claim));
     let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(&asked));
     claims.insert("sub".into(), token.subject.as_str().into());
     claims
