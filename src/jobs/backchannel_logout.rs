@@ -83,7 +83,7 @@ async fn start(
 /// Tells everybody what there is to tell by now, once. For those who run no job.
 pub async fn once(app: &App) -> Result<(), StoreError> {
     for client in app.store().clients_to_tell(app.clock().now()).await? {
-        tell_all(app, &client, &CancellationToken::new()).await?;
+        while !matches!(tell_next(app, &client).await?, Next::Nothing) {}
     }
     Ok(())
 }

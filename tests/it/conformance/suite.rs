@@ -65,7 +65,7 @@ pub struct Suite {
     registered: Mutex<Vec<Value>>,
 }
 
-const ISSUER: &str = "https://op.internal:8443";
+const ISSUER: &str = "https://op.internal:9443";
 
 impl Suite {
     pub async fn new(db: TestDb, variant: Variant) -> Self {

@@ -243,7 +243,7 @@ both_stores! {
         sign_out(&mut browser).await;
         world.tell().await;
         // One node was told to deliver, took it and died.
-        world.server.advance(10);
+        world.server.advance(11);
         let now = world.server.app.clock().now();
         let shop = world.shop.client_id();
         let notice = world.server.store().next_logout_notice(&shop, now).await.unwrap().unwrap();
@@ -268,7 +268,7 @@ both_stores! {
             assert_eq!(world.waiting().await, 1, "{status}");
             assert_eq!(world.listening.hits_of("/elsewhere"), 0, "{status}");
             world.status.store(200, Ordering::SeqCst);
-            world.server.advance(10);
+            world.server.advance(11);
             world.tell().await;
             assert_eq!(world.waiting().await, 0, "{status}");
         }

@@ -184,7 +184,7 @@ both_stores! {
             (json!({"iat": now + 31}), Reason::RequestObjectDates),
             (json!({"response_type": "token"}), Reason::RequestObjectDisagrees),
             (json!({"response_type": ["code"]}), Reason::RequestObjectDisagrees),
-            (json!({"scope": ["openid"]}), Reason::RequestObjectMalformed),
+            (json!({"scope": ["openid"]}), Reason::ScopeMalformed),
             (json!({"state": "a\0b"}), Reason::RequestObjectMalformed),
         ] {
             let object = key.sign(&changed(&object, &changes));
