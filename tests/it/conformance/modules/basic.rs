@@ -273,7 +273,10 @@ pub async fn oidcc_unsigned_request_object_supported_correctly_or_rejected_as_un
     let rp = suite.register(json!({})).await;
     let plain = rp.request("openid");
     let request = plain.clone().and("request", &unsigned_object(suite, &plain));
-    let answer = rp.visit(&mut suite.browser(), &request).await.callback();
+    let mut browser = suite.browser();
+    assert_error_page(rp.visit(&mut browser, &request).await);
+    rp.flow(&mut browser, &plain).await;
+    let answer = rp.visit(&mut browser, &request).await.callback();
     rp.assert_error(&request, &answer, &["request_not_supported", "invalid_request_object"]);
 }
 
@@ -288,8 +291,11 @@ pub async fn oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsup
         "application/jwt",
         unsigned_object(suite, &plain),
     );
-    let request = plain.and("request_uri", &uri);
-    let answer = rp.visit(&mut suite.browser(), &request).await.callback();
+    let request = plain.clone().and("request_uri", &uri);
+    let mut browser = suite.browser();
+    assert_error_page(rp.visit(&mut browser, &request).await);
+    rp.flow(&mut browser, &plain).await;
+    let answer = rp.visit(&mut browser, &request).await.callback();
     rp.assert_error(
         &request,
         &answer,
