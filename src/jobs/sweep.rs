@@ -17,6 +17,7 @@ pub async fn run(app: App, stop: CancellationToken) {
     let interval = app.config().sweep.interval.as_duration();
     while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
         app.quotas().tidy();
+        app.store().shed_connections();
         // Each batch is a commit of its own, so stopping in the middle loses nothing.
         match stop.run_until_cancelled(once(&app)).await {
             None => return,

@@ -79,7 +79,7 @@ struct StandingRow {
 impl Store {
     /// Stores an opaque access token that no other write carries.
     pub async fn insert_access_token(&self, token: &AccessToken) -> Result<()> {
-        on!(self.writer(), |db| insert_access_token!(db, db, token))
+        on!(self.writer(), |db| insert_access_token!(db, &mut *db, token))
     }
 
     /// The opaque access token with this digest.
@@ -87,7 +87,7 @@ impl Store {
         let row: Option<AccessTokenRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_ACCESS_TOKEN))
                 .bind(digest.as_bytes().as_slice())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(|row| {
@@ -110,7 +110,7 @@ impl Store {
             sqlx::query_as(db.text(&TOKEN_STANDING))
                 .bind(id.0)
                 .bind(jti.unwrap_or_default())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(|row| {
@@ -129,7 +129,7 @@ impl Store {
         let count: i64 = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&IS_REVOKED_JWT))
                 .bind(jti)
-                .fetch_one(db)
+                .fetch_one(&mut *db)
                 .await?
         })?;
         Ok(count > 0)
@@ -140,7 +140,7 @@ impl Store {
         on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_ACCESS_TOKEN))
                 .bind(digest.as_bytes().as_slice())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -151,7 +151,7 @@ impl Store {
             sqlx::query(db.text(&REVOKE_JWT))
                 .bind(jti)
                 .bind(expires_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -163,7 +163,7 @@ impl Store {
                 .bind(id.0)
                 .bind(now.0)
                 .bind(why.as_str())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }

@@ -42,7 +42,7 @@ impl Store {
                 .bind(api.audience.as_str())
                 .bind(Json(&api.settings))
                 .bind(api.created_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         match inserted {
@@ -55,7 +55,7 @@ impl Store {
     /// All APIs, by audience.
     pub async fn apis(&self) -> Result<Vec<Api>> {
         let rows: Vec<ApiRow> = on!(self.reader(), |db| sqlx::query_as(db.text(&LIST_APIS))
-            .fetch_all(db)
+            .fetch_all(&mut *db)
             .await?)?;
         Ok(rows.into_iter().map(Api::from).collect())
     }
@@ -66,7 +66,7 @@ impl Store {
             sqlx::query(db.text(&UPDATE_API))
                 .bind(id.0)
                 .bind(Json(settings))
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -78,7 +78,7 @@ impl Store {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_API))
                 .bind(id.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;

@@ -120,7 +120,10 @@ impl Store {
     pub async fn insert_audit_records(&self, records: &[AuditRecord]) -> Result<()> {
         let rows = Json(rows(records));
         on!(self.writer(), |db| {
-            sqlx::query(db.text(&INSERT_EVENTS)).bind(&rows).execute(db).await?;
+            sqlx::query(db.text(&INSERT_EVENTS))
+                .bind(&rows)
+                .execute(&mut *db)
+                .await?;
         })
     }
 
@@ -134,21 +137,27 @@ impl Store {
         let rows = Json(rows(&[record]));
         stats::timed(async {
             match self.writer() {
-                Pool::Postgres(pool) => {
-                    let mut tx = pool.begin().await?;
+                Pool::Postgres(pg) => {
+                    let mut lease = pg.lend().await?;
+                    let mut tx = sqlx::Connection::begin(lease.connection()?).await?;
                     sqlx::query(tx.text(&INSERT_EVENTS))
                         .bind(&rows)
                         .execute(&mut *tx)
                         .await?;
-                    Ok(tx.rollback().await?)
+                    tx.rollback().await?;
+                    lease.settled();
+                    Ok(())
                 }
-                Pool::Sqlite(pool) => {
-                    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                Pool::Sqlite(lender) => {
+                    let mut lease = lender.lend().await?;
+                    let mut tx = sqlx::Connection::begin_with(lease.connection()?, "BEGIN IMMEDIATE").await?;
                     sqlx::query(tx.text(&INSERT_EVENTS))
                         .bind(&rows)
                         .execute(&mut *tx)
                         .await?;
-                    Ok(tx.rollback().await?)
+                    tx.rollback().await?;
+                    lease.settled();
+                    Ok(())
                 }
             }
         })
@@ -177,7 +186,7 @@ impl Store {
     /// The place of the last event; 0 before the first.
     pub async fn last_audit_event(&self) -> Result<i64> {
         on!(self.reader(), |db| sqlx::query_scalar(db.text(&LAST_SEQ))
-            .fetch_one(db)
+            .fetch_one(&mut *db)
             .await?)
     }
 
@@ -187,7 +196,7 @@ impl Store {
             sqlx::query(db.text(&DELETE_OLD_EVENTS))
                 .bind(end.0)
                 .bind(batch)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -216,7 +225,7 @@ impl Store {
                 .bind(filter.until.map_or(i64::MAX, |until| until.0))
                 .bind(seq)
                 .bind(limit)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         Ok(rows.into_iter().map(AuditEntry::from).collect())

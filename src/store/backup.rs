@@ -21,22 +21,26 @@ impl Store {
         let path = path
             .to_str()
             .ok_or_else(|| StoreError::File("the path of the copy is not UTF-8".into()))?;
-        let mut connection = pools.writer.acquire().await?;
+        let mut lease = pools.writer.lend().await?;
+        let connection = lease.connection()?;
         sqlx::query(connection.text(&COPY_INTO))
             .bind(path)
             .execute(&mut *connection)
             .await?;
+        lease.settled();
         Ok(())
     }
 
     /// Reads the whole file and says what is wrong in it; nothing if it is sound. SQLite only: PostgreSQL looks after its own.
     pub async fn damage(&self) -> Result<Vec<String>> {
         let mut damage: Vec<String> = on!(self.reader(), |db| {
-            sqlx::query_scalar(db.text(&DAMAGE)).fetch_all(db).await?
+            sqlx::query_scalar(db.text(&DAMAGE)).fetch_all(&mut *db).await?
         })?;
         damage.retain(|finding| finding != "ok");
         let broken: i64 = on!(self.reader(), |db| {
-            sqlx::query_scalar(db.text(&BROKEN_REFERENCES)).fetch_one(db).await?
+            sqlx::query_scalar(db.text(&BROKEN_REFERENCES))
+                .fetch_one(&mut *db)
+                .await?
         })?;
         if broken > 0 {
             damage.push(format!("{broken} rows refer to rows that are not there"));

@@ -103,7 +103,7 @@ impl Store {
                 .bind(session.user_agent.as_deref())
                 .bind(verified.map(|hash| hash.0.as_str()))
                 .bind(session.address.map(|address| address.to_string()))
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -117,7 +117,7 @@ impl Store {
                 .bind(id.0)
                 .bind(now.0)
                 .bind(address.map(|address| address.to_string()))
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -131,7 +131,7 @@ impl Store {
                 .bind(id.0)
                 .bind(now.0)
                 .bind(address.map(|address| address.to_string()))
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -142,7 +142,7 @@ impl Store {
             sqlx::query_as(db.text(&SIGNED_IN))
                 .bind(id.0)
                 .bind(client.map_or("", ClientId::as_str))
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         let Some(row) = row else { return Ok(None) };
@@ -183,7 +183,7 @@ impl Store {
             sqlx::query_as(db.text(&SESSIONS_OF_USER))
                 .bind(user.0)
                 .bind(now.0)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         let sessions = rows.into_iter().map(|row| SessionOfUser {

@@ -102,7 +102,7 @@ impl Store {
     /// The number in the database, without looking at what is kept.
     pub(super) async fn version(&self) -> Result<i64> {
         on!(self.reader(), |db| sqlx::query_scalar(db.text(&CATALOG_VERSION))
-            .fetch_one(db)
+            .fetch_one(&mut *db)
             .await?)
     }
 

@@ -24,7 +24,7 @@ impl Store {
             sqlx::query(db.text(&SPEND_ASSERTION))
                 .bind(digest.as_slice())
                 .bind(expires_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;

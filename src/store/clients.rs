@@ -174,7 +174,7 @@ impl Store {
         let rows: Vec<ClientRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_CLIENT))
                 .bind(id.as_str())
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         let version = rows
@@ -192,7 +192,7 @@ impl Store {
     /// All clients, by `client_id`.
     pub async fn clients(&self) -> Result<Vec<Client>> {
         assemble(on!(self.reader(), |db| sqlx::query_as(db.text(&LIST_CLIENTS))
-            .fetch_all(db)
+            .fetch_all(&mut *db)
             .await?)?)
     }
 
@@ -284,7 +284,7 @@ impl Store {
             sqlx::query(db.text(statement))
                 .bind(id.as_str())
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })?;
         Ok(if self.client(id).await?.is_some() {
@@ -299,7 +299,7 @@ impl Store {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_CLIENT))
                 .bind(id.as_str())
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -358,7 +358,7 @@ impl Store {
                 .bind(secret.id)
                 .bind(sealed(secret))
                 .bind(resealed.0.as_slice())
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -370,7 +370,7 @@ impl Store {
         let count: i64 = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&KNOWS_ORIGIN))
                 .bind(origin)
-                .fetch_one(db)
+                .fetch_one(&mut *db)
                 .await?
         })?;
         Ok(count > 0)
@@ -383,7 +383,7 @@ impl Store {
                 .bind(id.as_str())
                 .bind(media_type)
                 .bind(image)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -417,7 +417,7 @@ impl Store {
     pub async fn logo(&self, id: &ClientId) -> Result<Option<(String, Vec<u8>)>> {
         on!(self.reader(), |db| sqlx::query_as(db.text(&FIND_LOGO))
             .bind(id.as_str())
-            .fetch_optional(db)
+            .fetch_optional(&mut *db)
             .await?)
     }
 }

@@ -111,7 +111,7 @@ impl Store {
             sqlx::query_as(db.text(&APPS_OF_USER))
                 .bind(user.0)
                 .bind(now.0)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         let mut apps: Vec<AppOfUser> = Vec::new();

@@ -183,7 +183,7 @@ impl Store {
                 .bind(device.interval)
                 .bind(device.created_at.0)
                 .bind(device.expires_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         match inserted {
@@ -203,7 +203,7 @@ impl Store {
             sqlx::query_scalar(db.text(&COUNT_LIVE_DEVICES))
                 .bind(now.0)
                 .bind(i64::from(limit))
-                .fetch_one(db)
+                .fetch_one(&mut *db)
                 .await?
         })?;
         let count = u64::try_from(count).unwrap_or_default();
@@ -217,7 +217,7 @@ impl Store {
             sqlx::query_as(db.text(&LOAD_DEVICE_GRANT))
                 .bind(digest.as_bytes().as_slice())
                 .bind(now.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(LoadedDeviceGrant::try_from).transpose()
@@ -235,7 +235,7 @@ impl Store {
                 .bind(digest.as_bytes().as_slice())
                 .bind(now.0)
                 .bind(seconds)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -291,7 +291,7 @@ impl Store {
         let row: Option<DeviceRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_BY_USER_CODE))
                 .bind(user_code.as_bytes().as_slice())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(DeviceGrant::try_from).transpose()
@@ -305,7 +305,7 @@ impl Store {
                 .bind(visit.browser.0)
                 .bind(visit.device_id.0)
                 .bind(visit.sealed_code.as_slice())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         match inserted {
@@ -325,7 +325,7 @@ impl Store {
             sqlx::query_as(db.text(&FIND_DEVICE_VISIT))
                 .bind(id.0)
                 .bind(browser.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(|row| {
@@ -376,7 +376,7 @@ impl Store {
                 .bind("deny")
                 .bind(now.0)
                 .bind(None::<Uuid>)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
                 == 1

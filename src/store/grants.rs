@@ -281,7 +281,7 @@ impl Store {
             sqlx::query_as(db.text(&LOAD_CODE))
                 .bind(digest.as_bytes().as_slice())
                 .bind(now.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(LoadedCode::try_from).transpose()
@@ -292,7 +292,7 @@ impl Store {
         on!(self.writer(), |db| {
             sqlx::query(db.text(&FAIL_PROOF))
                 .bind(digest.as_bytes().as_slice())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }

@@ -43,7 +43,7 @@ impl Store {
     pub async fn inspect(&self) -> Result<Inspection> {
         let (version, bytes, clock, max_connections): (String, i64, i64, Option<i64>) =
             on!(self.reader(), |db| sqlx::query_as(db.text(&INSPECT))
-                .fetch_one(db)
+                .fetch_one(&mut *db)
                 .await?)?;
         Ok(Inspection {
             version,
@@ -56,7 +56,7 @@ impl Store {
     /// Counts what is registered.
     pub async fn registered(&self) -> Result<Registered> {
         let (users, admins, clients) = on!(self.reader(), |db| sqlx::query_as(db.text(&COUNT_PEOPLE_AND_APPS))
-            .fetch_one(db)
+            .fetch_one(&mut *db)
             .await?)?;
         Ok(Registered { users, admins, clients })
     }
@@ -65,7 +65,7 @@ impl Store {
     /// owner.
     pub async fn try_to_write(&self) -> Result<()> {
         on!(self.writer(), |db| {
-            sqlx::query(db.text(&WRITE_NOTHING)).execute(db).await?;
+            sqlx::query(db.text(&WRITE_NOTHING)).execute(&mut *db).await?;
         })
     }
 }

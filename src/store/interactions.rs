@@ -48,7 +48,7 @@ impl Store {
                 .bind(Json(&interaction.progress))
                 .bind(interaction.created_at.0)
                 .bind(interaction.expires_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -58,7 +58,7 @@ impl Store {
         let row: Option<InteractionRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_INTERACTION))
                 .bind(id.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         Ok(row.map(Interaction::from))
@@ -71,7 +71,7 @@ impl Store {
                 .bind(interaction.id.0)
                 .bind(Json(progress))
                 .bind(Json(&interaction.progress))
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -88,7 +88,7 @@ impl Store {
             sqlx::query(db.text(&COMPLETE_INTERACTION))
                 .bind(id.0)
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;

@@ -107,7 +107,7 @@ impl Store {
             sqlx::query_as(db.text(&STANDING_OF_JWT))
                 .bind(grant.0)
                 .bind(jti)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         Ok(row.map(|row| Standing {
@@ -129,7 +129,7 @@ impl Store {
                 .bind(client.as_str())
                 .bind(jti)
                 .bind(issued_at.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         Ok(row.map(|row| Standing {
@@ -144,7 +144,7 @@ impl Store {
         let row: Option<OpaqueRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&STANDING_OF_OPAQUE))
                 .bind(digest.as_bytes().as_slice())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         let Some(row) = row else { return Ok(None) };

@@ -49,7 +49,7 @@ impl Store {
         let names: Vec<String> = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&CLIENTS_TO_TELL))
                 .bind(now.0)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         let parsed = names.into_iter().map(|name| ClientId::parse(&name));
@@ -62,7 +62,7 @@ impl Store {
             sqlx::query_as(db.text(&NEXT_NOTICE))
                 .bind(client.as_str())
                 .bind(now.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         Ok(row.map(|(session, user, ended_at, tries)| LogoutNotice {
@@ -83,7 +83,7 @@ impl Store {
                 .bind(notice.client_id.as_str())
                 .bind(notice.tries)
                 .bind(again.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -96,7 +96,7 @@ impl Store {
             sqlx::query(db.text(&DELETE_NOTICE))
                 .bind(notice.session.0)
                 .bind(notice.client_id.as_str())
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -108,7 +108,7 @@ impl Store {
         let rows: Vec<Json<ClientMetadata>> = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&CLIENTS_OF_SESSION))
                 .bind(session.0)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         Ok(rows.into_iter().map(|Json(metadata)| metadata).collect())

@@ -1,9 +1,11 @@
 //! Migrations: embedded, numbered alike for both databases, run under a lock.
 
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Connection as _, PgPool, SqlitePool};
 
+use super::lending::Lender;
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
+use super::{postgres, sqlite};
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -32,11 +34,10 @@ pub enum MigrationState {
 impl Store {
     /// Brings the schema up to date. Two nodes at once: the second waits, then finds nothing to do.
     pub async fn migrate(&self) -> Result<()> {
-        let outcome = match &self.db {
-            Db::Postgres(pool) => migrate_postgres(pool).await,
+        match &self.db {
+            Db::Postgres(pg) => migrate_postgres(pg).await,
             Db::Sqlite(pools) => migrate_sqlite(&pools.writer).await,
-        };
-        outcome.map_err(|error| explain(&error))
+        }
     }
 
     /// Compares the schema with what this binary knows. An older binary over a newer schema is an error.
@@ -61,40 +62,49 @@ impl Store {
 
     async fn applied_migrations(&self) -> Result<Vec<(i64, Vec<u8>)>> {
         let exists: i64 = on!(self.reader(), |db| {
-            sqlx::query_scalar(db.text(&HAS_MIGRATIONS)).fetch_one(db).await?
+            sqlx::query_scalar(db.text(&HAS_MIGRATIONS)).fetch_one(&mut *db).await?
         })?;
         if exists == 0 {
             return Ok(Vec::new());
         }
         // Not among the statements that a test prepares: the table is sqlx's own.
         let read = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
-        on!(self.reader(), |db| sqlx::query_as(read).fetch_all(db).await?)
+        on!(self.reader(), |db| sqlx::query_as(read).fetch_all(&mut *db).await?)
     }
 }
 
 /// On a connection without the time limits of requests: a node waits here for another that migrates, and an index on a large
 /// table takes its time. The connection is closed afterwards, so that its limits are nobody else's.
-async fn migrate_postgres(pool: &PgPool) -> std::result::Result<(), MigrateError> {
-    let mut connection = pool.acquire().await?.detach();
+async fn migrate_postgres(pg: &postgres::Pg) -> Result<()> {
+    let mut connection = pg.open_connection().await?;
     sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
         .execute(&mut connection)
         .await?;
-    POSTGRES.run_direct(None, &mut connection, false).await?;
+    POSTGRES
+        .run_direct(None, &mut connection, false)
+        .await
+        .map_err(|error| explain(&error))?;
     Ok(connection.close().await?)
 }
 
 /// In one transaction that takes the write lock first: sqlx locks nothing here, and two processes that start at the same
 /// moment would both find an empty file.
-async fn migrate_sqlite(pool: &SqlitePool) -> std::result::Result<(), MigrateError> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    SQLITE.run_direct(None, &mut *tx, false).await?;
-    Ok(tx.commit().await?)
+async fn migrate_sqlite(writer: &Lender<sqlite::File>) -> Result<()> {
+    let mut lease = writer.lend().await?;
+    let mut tx = lease.connection()?.begin_with("BEGIN IMMEDIATE").await?;
+    SQLITE
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(|error| explain(&error))?;
+    tx.commit().await?;
+    lease.settled();
+    Ok(())
 }
 
 /// `table.column`, with `!` behind those that are never null: what the two schemas are compared by.
 pub async fn table_columns(store: &Store) -> Result<Vec<String>> {
     on!(store.reader(), |db| sqlx::query_scalar(db.text(&TABLE_COLUMNS))
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?)
 }
 

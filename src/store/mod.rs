@@ -21,6 +21,7 @@ mod grants;
 mod inspection;
 mod interactions;
 mod introspection;
+mod lending;
 mod logouts;
 mod migrate;
 mod patience;
@@ -40,7 +41,7 @@ mod web_sessions;
 
 use std::sync::Arc;
 
-use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{PgConnection, SqliteConnection};
 use tokio::sync::Notify;
 
 pub use access_tokens::TokenStanding;
@@ -93,7 +94,7 @@ enum Db {
 /// A pool for one kind of work: SQLite has many readers and one writer, Postgres makes no difference.
 enum Pool<'a> {
     Postgres(&'a postgres::Pg),
-    Sqlite(&'a SqlitePool),
+    Sqlite(&'a lending::Lender<sqlite::File>),
 }
 
 /// How to open a database.
@@ -212,24 +213,10 @@ trait Backend {
     fn text(&self, statement: &'static Statement) -> &'static str;
 }
 
-impl Backend for PgPool {
-    fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::begin(statement, "postgresql");
-        statement.postgres
-    }
-}
-
 impl Backend for PgConnection {
     fn text(&self, statement: &'static Statement) -> &'static str {
         stats::begin(statement, "postgresql");
         statement.postgres
-    }
-}
-
-impl Backend for SqlitePool {
-    fn text(&self, statement: &'static Statement) -> &'static str {
-        stats::begin(statement, "sqlite");
-        statement.sqlite
     }
 }
 
@@ -276,12 +263,23 @@ macro_rules! on {
         $crate::store::attempts!(async {
             match $pool {
                 $crate::store::Pool::Postgres(pg) => {
-                    let $db: &sqlx::PgPool = pg;
                     pg.patience
-                        .within(async { Ok::<_, $crate::store::StoreError>($body) })
+                        .within(async {
+                            let mut lease = pg.lend().await?;
+                            let $db = lease.connection()?;
+                            let value = $body;
+                            lease.settled();
+                            Ok::<_, $crate::store::StoreError>(value)
+                        })
                         .await
                 }
-                $crate::store::Pool::Sqlite($db) => Ok::<_, $crate::store::StoreError>($body),
+                $crate::store::Pool::Sqlite(lender) => {
+                    let mut lease = lender.lend().await?;
+                    let $db = lease.connection()?;
+                    let value = $body;
+                    lease.settled();
+                    Ok::<_, $crate::store::StoreError>(value)
+                }
             }
         })
     };
@@ -297,19 +295,23 @@ macro_rules! in_transaction {
                 $crate::store::Pool::Postgres(pg) => {
                     pg.patience
                         .within(async {
+                            let mut lease = pg.lend().await?;
                             $crate::store::stats::count();
-                            let mut $tx = pg.begin().await?;
+                            let mut $tx = sqlx::Connection::begin(lease.connection()?).await?;
                             let value = $body;
                             $crate::store::stats::count();
                             $tx.commit().await?;
+                            lease.settled();
                             Ok::<_, $crate::store::StoreError>(value)
                         })
                         .await
                 }
-                $crate::store::Pool::Sqlite(pool) => {
-                    let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                $crate::store::Pool::Sqlite(lender) => {
+                    let mut lease = lender.lend().await?;
+                    let mut $tx = sqlx::Connection::begin_with(lease.connection()?, "BEGIN IMMEDIATE").await?;
                     let value = $body;
                     $tx.commit().await?;
+                    lease.settled();
                     Ok::<_, $crate::store::StoreError>(value)
                 }
             }

@@ -11,8 +11,14 @@ use crate::crypto::random;
 
 /// How often a write that met another one is done again.
 const RETRIES: u32 = 3;
-/// After a failure, connections that come back within this time are tested first.
-const DOUBT: Duration = Duration::from_secs(10);
+
+/// A connection that takes longer to say that it is there is not.
+const TEST_LIMIT: Duration = Duration::from_secs(1);
+
+/// Whether a connection answers, and has nothing left to finish.
+pub(super) async fn is_there(connection: &mut impl sqlx::Connection) -> bool {
+    matches!(timeout(TEST_LIMIT, connection.ping()).await, Ok(Ok(())))
+}
 
 /// What one request may wait for, and whether its connections can be trusted.
 ///
@@ -55,11 +61,6 @@ impl Patience {
         self.failed_at
             .lock()
             .map_or(true, |at| at.is_some_and(|at| at.elapsed() <= idle))
-    }
-
-    /// Whether connections that come back are to be tested.
-    pub(super) fn doubted(&self) -> bool {
-        self.doubted_within(DOUBT)
     }
 }
 

@@ -5,11 +5,11 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::types::Json;
+use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::lending::{Lender, Source};
 use super::patience::Patience;
 use super::{
     Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, attempts,
@@ -21,25 +21,48 @@ use crate::time::Timestamp;
 /// After this long without use a connection is tested before it is handed out; testing always would double the round
 /// trips of a warm server.
 const TRUSTED_IDLE: Duration = Duration::from_secs(10);
-/// A connection that takes longer to say that it is there is not.
-const TEST_LIMIT: Duration = Duration::from_secs(1);
 
-/// The pool, and how long its answers are waited for.
+/// The connections, and how long their answers are waited for.
 #[derive(Clone)]
 pub(super) struct Pg {
-    pool: PgPool,
+    lender: Lender<Server>,
     pub(super) patience: Arc<Patience>,
 }
 
-impl Deref for Pg {
-    type Target = PgPool;
+/// The server that connections are made to.
+pub(super) struct Server {
+    connect: PgConnectOptions,
+    patience: Arc<Patience>,
+}
 
-    fn deref(&self) -> &PgPool {
-        &self.pool
+impl Deref for Pg {
+    type Target = Lender<Server>;
+
+    fn deref(&self) -> &Lender<Server> {
+        &self.lender
     }
 }
 
-/// A lazy pool: the server starts, and says that it is not ready, while the database is away.
+impl Pg {
+    /// A connection of its own, for work that takes its time.
+    pub(super) async fn open_connection(&self) -> Result<PgConnection> {
+        Ok(self.lender.source().connect().await?)
+    }
+}
+
+impl Source for Server {
+    type Connection = PgConnection;
+
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        PgConnection::connect_with(&self.connect).await
+    }
+
+    fn doubts(&self, unused: Duration) -> bool {
+        unused > TRUSTED_IDLE || self.patience.doubted_within(unused)
+    }
+}
+
+/// Connects to nothing yet: the server starts, and says that it is not ready, while the database is away.
 pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
     let connect = PgConnectOptions::from_str(options.url.expose())
         .map_err(|_| StoreError::File("database.url is not a valid postgres:// URL".into()))?
@@ -53,29 +76,16 @@ pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
     // A little more than Postgres has: what it ends by itself needs no new connection.
     let limit = Duration::from_secs(options.statement_timeout) + Duration::from_millis(500);
     let patience = Arc::new(Patience::new(limit));
-    let (taking, returning) = (patience.clone(), patience.clone());
-    let pool = PgPoolOptions::new()
-        .max_connections(options.max_connections)
-        .acquire_timeout(Duration::from_secs(options.acquire_timeout))
-        .test_before_acquire(false)
-        .before_acquire(move |connection, meta| {
-            let test = meta.idle_for > TRUSTED_IDLE || taking.doubted_within(meta.idle_for);
-            Box::pin(async move { if test { is_there(connection).await } else { Ok(true) } })
-        })
-        // The pool tests by itself what comes back, but without a limit: behind a dead wire its places would fill up.
-        .after_release(move |connection, _| {
-            let test = returning.doubted();
-            Box::pin(async move { if test { is_there(connection).await } else { Ok(true) } })
-        })
-        .connect_lazy_with(connect);
-    Ok(Pg { pool, patience })
-}
-
-async fn is_there(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    match tokio::time::timeout(TEST_LIMIT, sqlx::Connection::ping(connection)).await {
-        Ok(answer) => answer.map(|()| true),
-        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-    }
+    let server = Server {
+        connect,
+        patience: patience.clone(),
+    };
+    let lender = Lender::new(
+        server,
+        options.max_connections,
+        Duration::from_secs(options.acquire_timeout),
+    )?;
+    Ok(Pg { lender, patience })
 }
 
 // `IS NOT NULL` gives Postgres no type to infer, hence the casts: a statement says by itself what it takes.
@@ -174,7 +184,9 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutco
     let remembered = new.consent.and_then(ConsentUse::remembered);
     let expected = new.consent.and_then(ConsentUse::expected);
     let (given, answered): (bool, bool) = attempts!(pg.patience.within(async {
-        let query = sqlx::query_as(pg.text(&ISSUE_CODE))
+        let mut lease = pg.lend().await?;
+        let db = lease.connection()?;
+        let query = sqlx::query_as(db.text(&ISSUE_CODE))
             .bind(grant.created_at.0)
             .bind(new.interaction.map(|id| id.0))
             .bind(remembered.map(|allowed| allowed.scope.to_string()))
@@ -199,7 +211,9 @@ pub(super) async fn issue_code(pg: &Pg, new: &NewGrant<'_>) -> Result<IssueOutco
             .bind(expected.map(|allowed| allowed.claims.to_string()))
             .bind(grant.claims.userinfo.to_string())
             .bind(grant.claims.id_token.to_string());
-        Ok(query.fetch_one(&pg.pool).await?)
+        let answer = query.fetch_one(&mut *db).await?;
+        lease.settled();
+        Ok(answer)
     }))?;
     Ok(match (given, answered) {
         (true, _) => IssueOutcome::Issued,
@@ -243,7 +257,9 @@ async fn exchange(
 ) -> Result<bool> {
     let (refresh, access) = (tokens.refresh.as_ref(), tokens.access.as_ref());
     let claimed: i64 = attempts!(pg.patience.within(async {
-        let query = sqlx::query_scalar(pg.text(statement))
+        let mut lease = pg.lend().await?;
+        let db = lease.connection()?;
+        let query = sqlx::query_scalar(db.text(statement))
             .bind(presented.as_bytes().as_slice())
             .bind(now.0)
             .bind(refresh.map(|token| token.digest.as_bytes().as_slice()))
@@ -252,7 +268,9 @@ async fn exchange(
             .bind(access.map(|token| token.client_id.as_str()))
             .bind(access.map(|token| Json(&token.content)))
             .bind(access.map(|token| token.expires_at.0));
-        Ok(query.fetch_one(&pg.pool).await?)
+        let answer = query.fetch_one(&mut *db).await?;
+        lease.settled();
+        Ok(answer)
     }))?;
     Ok(claimed == 1)
 }

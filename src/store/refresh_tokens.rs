@@ -105,7 +105,7 @@ impl Store {
         let row: Option<RefreshTokenRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&LOAD_REFRESH_TOKEN))
                 .bind(digest.as_bytes().as_slice())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(LoadedRefreshToken::try_from).transpose()

@@ -80,7 +80,7 @@ impl Store {
                 .bind(token.created_at.0)
                 .bind(token.expires_at.map(|at| at.0))
                 .bind(token.max_uses)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -88,7 +88,7 @@ impl Store {
     /// All of them, the oldest first.
     pub async fn initial_tokens(&self) -> Result<Vec<InitialAccessToken>> {
         let rows: Vec<InitialTokenRow> = on!(self.reader(), |db| sqlx::query_as(db.text(&LIST_INITIAL_TOKENS))
-            .fetch_all(db)
+            .fetch_all(&mut *db)
             .await?)?;
         rows.into_iter().map(InitialAccessToken::try_from).collect()
     }
@@ -98,7 +98,7 @@ impl Store {
         let row: Option<InitialTokenRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_INITIAL_TOKEN))
                 .bind(digest.as_bytes().as_slice())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(InitialAccessToken::try_from).transpose()
@@ -109,7 +109,7 @@ impl Store {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_INITIAL_TOKEN))
                 .bind(id.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -119,7 +119,7 @@ impl Store {
     /// How many clients have registered themselves and are still there.
     pub async fn count_self_registered(&self) -> Result<i64> {
         on!(self.reader(), |db| sqlx::query_scalar(db.text(&COUNT_SELF_REGISTERED))
-            .fetch_one(db)
+            .fetch_one(&mut *db)
             .await?)
     }
 
@@ -165,7 +165,7 @@ impl Store {
         let digest: Option<Vec<u8>> = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&FIND_REGISTRATION))
                 .bind(id.as_str())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         let parsed = digest.map(|digest| TokenDigest::from_bytes(&digest).ok_or(StoreError::Corrupt("token_digest")));
@@ -180,7 +180,7 @@ impl Store {
                 .bind(token.as_bytes().as_slice())
                 .bind(false)
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -194,7 +194,7 @@ impl Store {
             sqlx::query(db.text(&NOTE_USE))
                 .bind(id.as_str())
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })?;
         self.client_use.remember(id, now);
@@ -207,7 +207,7 @@ impl Store {
             sqlx::query_scalar(db.text(&SWEEP_UNUSED_CLIENTS))
                 .bind(unused_since.0)
                 .bind(batch)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         stats::swept("client", ids.len() as u64);

@@ -85,7 +85,7 @@ impl Store {
     /// All keys.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
         let rows: Vec<KeyRow> = on!(self.reader(), |db| sqlx::query_as(db.text(&LIST_KEYS))
-            .fetch_all(db)
+            .fetch_all(&mut *db)
             .await?)?;
         rows.into_iter().map(SigningKey::try_from).collect()
     }
@@ -146,7 +146,7 @@ impl Store {
         on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_GONE_KEYS))
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })

@@ -99,7 +99,7 @@ impl Store {
                 sqlx::query(db.text(statement))
                     .bind(now.0)
                     .bind(batch)
-                    .execute(db)
+                    .execute(&mut *db)
                     .await?
                     .rows_affected()
             });

@@ -166,7 +166,7 @@ impl Store {
                 .bind(digest(1))
                 .bind(digest(2))
                 .bind(digest(3))
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?
         })?;
         let Some(full) = fullest(limits, &rows, now.0 * 1000) else {
@@ -187,7 +187,7 @@ impl Store {
                 .bind(limit.key.digest.as_slice())
                 .bind(now.plus(limit.rate.window()).0)
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;

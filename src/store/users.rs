@@ -83,7 +83,7 @@ impl Store {
                 .bind(user.is_admin)
                 .bind(user.pairwise_salt.0.as_slice())
                 .bind(user.created_at.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         match inserted {
@@ -98,7 +98,7 @@ impl Store {
         let row: Option<UserRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_USER))
                 .bind(id.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(User::try_from).transpose()
@@ -109,7 +109,7 @@ impl Store {
         let row: Option<UserRow> = on!(self.reader(), |db| {
             sqlx::query_as(db.text(&FIND_USER_BY_NAME))
                 .bind(username.as_str())
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         })?;
         row.map(User::try_from).transpose()
@@ -118,7 +118,7 @@ impl Store {
     /// All users, by name.
     pub async fn users(&self) -> Result<Vec<User>> {
         let rows: Vec<UserRow> = on!(self.reader(), |db| {
-            sqlx::query_as(db.text(&LIST_USERS)).fetch_all(db).await?
+            sqlx::query_as(db.text(&LIST_USERS)).fetch_all(&mut *db).await?
         })?;
         rows.into_iter().map(User::try_from).collect()
     }
@@ -185,7 +185,7 @@ impl Store {
                 .bind(id.0)
                 .bind(old.0.as_str())
                 .bind(new.0.as_str())
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -239,7 +239,7 @@ impl Store {
         let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&ENABLE_USER))
                 .bind(id.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;
@@ -257,7 +257,7 @@ impl Store {
                 .bind(user.id.0)
                 .bind(Json(&user.claims))
                 .bind(now.0)
-                .execute(db)
+                .execute(&mut *db)
                 .await?
                 .rows_affected()
         })?;

@@ -43,7 +43,7 @@ impl WebSessions {
                 .bind(digest.as_slice())
                 .bind(Json(&record.data))
                 .bind(record.expiry_date.unix_timestamp())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         })
     }
@@ -75,7 +75,7 @@ impl SessionStore for WebSessions {
                 .bind(digest.as_slice())
                 .bind(Json(&record.data))
                 .bind(record.expiry_date.unix_timestamp())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         saved.map_err(|error| backend(&error))
@@ -87,7 +87,7 @@ impl SessionStore for WebSessions {
             sqlx::query_as(db.text(&LOAD_WEB_SESSION))
                 .bind(digest.as_slice())
                 .bind(now.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await?
         });
         let Some((data, expires_at)) = row.map_err(|error| backend(&error))? else {
@@ -107,7 +107,7 @@ impl SessionStore for WebSessions {
         let deleted = on!(self.store.writer(), |db| {
             sqlx::query(db.text(&DELETE_WEB_SESSION))
                 .bind(digest.as_slice())
-                .execute(db)
+                .execute(&mut *db)
                 .await?;
         });
         deleted.map_err(|error| backend(&error))

@@ -64,6 +64,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     // The store's half of cookie sessions is the trait that tower-sessions asks for.
     ("tower_sessions", &["http/", "pages/cx.rs", "store/web_sessions.rs"]),
     ("async_trait", &["store/web_sessions.rs"]),
+    ("deadpool", &["store/"]),
+    ("quick_cache", &["store/", "tokens/", "crypto/"]),
     (
         "axum",
         &["http/", "endpoints/", "pages/", "router.rs", "playground/", "cli/"],
