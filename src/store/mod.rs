@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod browser_sessions;
 mod catalog;
+mod catalog_lease;
 mod client_assertions;
 mod client_use;
 mod clients;
@@ -49,6 +50,7 @@ pub use apis::ApiWrite;
 pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
+pub use catalog_lease::{CatalogPace, CatalogWatch};
 pub use client_assertions::AssertionUse;
 pub use clients::{ClientChange, ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
@@ -78,6 +80,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    lease: Arc<catalog_lease::Lease>,
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
     /// That this process has ended a sign-in.
@@ -127,6 +130,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            lease: Arc::default(),
             pace: Arc::default(),
             client_use: Arc::default(),
             ended: Arc::default(),
@@ -185,6 +189,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
+        catalog_lease::STATEMENTS,
         client_assertions::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,

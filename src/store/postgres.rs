@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 use sqlx::types::Json;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -47,6 +47,18 @@ impl Pg {
     /// A connection of its own, for work that takes its time.
     pub(super) async fn open_connection(&self) -> Result<PgConnection> {
         Ok(self.lender.source().connect().await?)
+    }
+
+    /// A connection of its own that hears notifications. It hangs on a pool of sqlx's, whose one connection it is.
+    pub(super) async fn listener(&self) -> Result<PgListener> {
+        let options = self.lender.source().connect.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        Ok(PgListener::connect_with(&pool).await?)
     }
 }
 
