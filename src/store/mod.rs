@@ -31,6 +31,7 @@ mod recovery;
 mod refresh_tokens;
 mod registrations;
 mod rows;
+mod servers;
 mod signing_keys;
 mod sqlite;
 mod stats;
@@ -199,6 +200,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
+        servers::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,

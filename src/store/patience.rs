@@ -20,6 +20,12 @@ pub(super) async fn is_there(connection: &mut impl sqlx::Connection) -> bool {
     matches!(timeout(TEST_LIMIT, connection.ping()).await, Ok(Ok(())))
 }
 
+/// Does `work` within `limit`.
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = timeout(limit, work).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+}
+
 /// What one request may wait for, and whether its connections can be trusted.
 ///
 /// Postgres ends a statement by itself in time, as long as it can be reached. When packets are dropped on the way there is
