@@ -32,6 +32,7 @@ mod recovery;
 mod refresh_tokens;
 mod registrations;
 mod rows;
+mod servers;
 mod signing_keys;
 mod sqlite;
 mod stats;
@@ -204,6 +205,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
+        servers::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,
