@@ -131,6 +131,15 @@ impl TestDb {
         self.connections = connections;
     }
 
+    /// The statement that leaves behind what a migration of a later version would.
+    pub fn applied_later(&self, version: i64, description: &str) -> String {
+        let success = if self.is_postgres() { "true" } else { "1" };
+        format!(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES ({version}, '{description}', {success}, '', 0)"
+        )
+    }
+
     /// Whether it is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         !matches!(self.kind, Kind::Sqlite { .. })
