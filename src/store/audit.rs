@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Backend as _, Pool, Result, Statement, Store, Swept, on, statements, stats};
+use super::{Backend as _, Db, Result, Statement, Store, Swept, on, statements, stats};
 use crate::crypto::random;
 use crate::model::audit_event::{AuditEntry, AuditEvent, AuditEventId, AuditKind, AuditRecord};
 use crate::model::grant::GrantId;
@@ -136,8 +136,8 @@ impl Store {
         };
         let rows = Json(rows(&[record]));
         stats::timed(async {
-            match self.writer() {
-                Pool::Postgres(pg) => {
+            match &self.db {
+                Db::Postgres(pg) => {
                     let mut lease = pg.lend().await?;
                     let mut tx = sqlx::Connection::begin(lease.connection()?).await?;
                     sqlx::query(tx.text(&INSERT_EVENTS))
@@ -148,15 +148,14 @@ impl Store {
                     lease.settled();
                     Ok(())
                 }
-                Pool::Sqlite(lender) => {
-                    let mut lease = lender.lend().await?;
-                    let mut tx = sqlx::Connection::begin_with(lease.connection()?, "BEGIN IMMEDIATE").await?;
-                    sqlx::query(tx.text(&INSERT_EVENTS))
+                Db::Sqlite(pools) => {
+                    let mut turn = pools.writer.transaction().await?;
+                    let db = turn.connection()?;
+                    sqlx::query(db.text(&INSERT_EVENTS))
                         .bind(&rows)
-                        .execute(&mut *tx)
+                        .execute(&mut *db)
                         .await?;
-                    tx.rollback().await?;
-                    lease.settled();
+                    // Dropped without a commit, it is undone.
                     Ok(())
                 }
             }

@@ -21,14 +21,13 @@ impl Store {
         let path = path
             .to_str()
             .ok_or_else(|| StoreError::File("the path of the copy is not UTF-8".into()))?;
-        let mut lease = pools.writer.lend().await?;
-        let connection = lease.connection()?;
+        let mut turn = pools.writer.alone().await?;
+        let connection = turn.connection()?;
         sqlx::query(connection.text(&COPY_INTO))
             .bind(path)
             .execute(&mut *connection)
             .await?;
-        lease.settled();
-        Ok(())
+        turn.commit().await
     }
 
     /// Reads the whole file and says what is wrong in it; nothing if it is sound. SQLite only: PostgreSQL looks after its own.

@@ -170,6 +170,13 @@ impl<S: Source> Lease<S> {
         lent.ok_or_else(|| StoreError::Unavailable("the connection was given back".into()))
     }
 
+    /// Closes it: nobody is to use it again.
+    pub(super) fn discarded(mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+
     /// Gives it back as good as it was: everything that was asked of it was answered.
     pub(super) fn settled(mut self) {
         if let Some(mut object) = self.0.take() {

@@ -3,10 +3,10 @@
 use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 
-use super::lending::Lender;
+use super::group_commit::Writer;
 use super::schema::{Migration, MigrationState, Schema};
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
-use super::{postgres, schema, sqlite};
+use super::{postgres, schema};
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -95,15 +95,15 @@ async fn migrate_postgres(pg: &postgres::Pg) -> Result<()> {
 
 /// In one transaction that takes the write lock first: sqlx locks nothing here, and two processes that start at the same
 /// moment would both find an empty file.
-async fn migrate_sqlite(writer: &Lender<sqlite::File>) -> Result<()> {
-    let mut lease = writer.lend().await?;
-    let mut tx = lease.connection()?.begin_with("BEGIN IMMEDIATE").await?;
+async fn migrate_sqlite(writer: &Writer) -> Result<()> {
+    let mut turn = writer.alone().await?;
+    let mut tx = turn.connection()?.begin_with("BEGIN IMMEDIATE").await?;
     SQLITE
         .run_direct(None, &mut *tx, false)
         .await
         .map_err(|error| explain(&error))?;
     tx.commit().await?;
-    lease.settled();
+    turn.commit().await?;
     Ok(())
 }
 

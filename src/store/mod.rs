@@ -19,6 +19,7 @@ mod device_grants;
 mod device_pace;
 mod error;
 mod grants;
+mod group_commit;
 mod inspection;
 mod interactions;
 mod introspection;
@@ -101,6 +102,8 @@ enum Db {
 enum Pool<'a> {
     Postgres(&'a postgres::Pg),
     Sqlite(&'a lending::Lender<sqlite::File>),
+    /// The one connection of SQLite that writes.
+    Writer(&'a group_commit::Writer),
 }
 
 /// How to open a database.
@@ -168,7 +171,7 @@ impl Store {
     fn writer(&self) -> Pool<'_> {
         match &self.db {
             Db::Postgres(pg) => Pool::Postgres(pg),
-            Db::Sqlite(pools) => Pool::Sqlite(&pools.writer),
+            Db::Sqlite(pools) => Pool::Writer(&pools.writer),
         }
     }
 }
@@ -198,6 +201,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         consents::STATEMENTS,
         device_grants::STATEMENTS,
         grants::STATEMENTS,
+        group_commit::STATEMENTS,
         inspection::STATEMENTS,
         interactions::STATEMENTS,
         introspection::STATEMENTS,
@@ -289,6 +293,13 @@ macro_rules! on {
                     lease.settled();
                     Ok::<_, $crate::store::StoreError>(value)
                 }
+                $crate::store::Pool::Writer(writer) => {
+                    let mut turn = writer.statements().await?;
+                    let $db = turn.connection()?;
+                    let value = $body;
+                    turn.commit().await?;
+                    Ok::<_, $crate::store::StoreError>(value)
+                }
             }
         })
     };
@@ -300,8 +311,8 @@ use on;
 macro_rules! in_transaction {
     ($store:expr, |$tx:ident| $body:expr) => {
         $crate::store::attempts!(async {
-            match $store.writer() {
-                $crate::store::Pool::Postgres(pg) => {
+            match &$store.db {
+                $crate::store::Db::Postgres(pg) => {
                     pg.patience
                         .within(async {
                             let mut lease = pg.lend().await?;
@@ -315,12 +326,11 @@ macro_rules! in_transaction {
                         })
                         .await
                 }
-                $crate::store::Pool::Sqlite(lender) => {
-                    let mut lease = lender.lend().await?;
-                    let mut $tx = sqlx::Connection::begin_with(lease.connection()?, "BEGIN IMMEDIATE").await?;
+                $crate::store::Db::Sqlite(pools) => {
+                    let mut turn = pools.writer.transaction().await?;
+                    let $tx = turn.connection()?;
                     let value = $body;
-                    $tx.commit().await?;
-                    lease.settled();
+                    turn.commit().await?;
                     Ok::<_, $crate::store::StoreError>(value)
                 }
             }

@@ -80,15 +80,15 @@ impl Store {
     /// that the file has for its owner.
     pub async fn raise_mark(&self) -> Result<DatabaseMark> {
         if let Db::Sqlite(pools) = &self.db {
-            let mut lease = pools.writer.lend().await?;
-            let mut tx = sqlx::Connection::begin_with(lease.connection()?, "BEGIN IMMEDIATE").await?;
+            let mut turn = pools.writer.alone().await?;
+            let mut tx = sqlx::Connection::begin_with(turn.connection()?, "BEGIN IMMEDIATE").await?;
             let (_, position, _): (String, i64, Option<i64>) =
                 sqlx::query_as(tx.text(&DATABASE_MARK)).fetch_one(&mut *tx).await?;
             // A pragma takes no parameters.
             let raise = format!("PRAGMA user_version = {}", position.saturating_add(1));
             sqlx::query(AssertSqlSafe(raise)).execute(&mut *tx).await?;
             tx.commit().await?;
-            lease.settled();
+            turn.commit().await?;
         }
         self.mark().await
     }

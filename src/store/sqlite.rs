@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::group_commit::Writer;
 use super::lending::{Lender, Source};
 use super::{Result, StoreError, StoreOptions};
 
@@ -16,7 +17,7 @@ use super::{Result, StoreError, StoreOptions};
 #[derive(Clone)]
 pub(super) struct Pools {
     pub(super) readers: Lender<File>,
-    pub(super) writer: Lender<File>,
+    pub(super) writer: Writer,
     wal: Arc<WalIndex>,
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn open(path: &str, options: &StoreOptions) -> Result<Pools> {
     let readers = Lender::new(readers, options.max_connections, patience)?;
     Ok(Pools {
         readers,
-        writer,
+        writer: Writer::new(writer),
         wal: Arc::new(WalIndex::new(&path)),
     })
 }

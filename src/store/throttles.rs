@@ -149,7 +149,6 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
                 if taken.rows_affected() == 0 {
-                    tx.rollback().await?;
                     return Ok(Some(limit.key.kind));
                 }
             }
