@@ -33,6 +33,8 @@ mod recovery;
 mod refresh_tokens;
 mod registrations;
 mod rows;
+mod schema;
+mod servers;
 mod signing_keys;
 mod sqlite;
 mod stats;
@@ -62,10 +64,11 @@ pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use logouts::LogoutNotice;
-pub use migrate::{MigrationState, table_columns};
+pub use migrate::table_columns;
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use registrations::{NewRegistration, RegistrationOutcome};
+pub use schema::{Migration, MigrationState, Schema};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
@@ -206,6 +209,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
+        servers::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,
