@@ -12,6 +12,7 @@ mod browser_sessions;
 mod catalog;
 mod catalog_lease;
 mod client_assertions;
+mod client_logos;
 mod client_use;
 mod clients;
 mod consents;
@@ -197,6 +198,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         catalog::STATEMENTS,
         catalog_lease::STATEMENTS,
         client_assertions::STATEMENTS,
+        client_logos::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
         device_grants::STATEMENTS,

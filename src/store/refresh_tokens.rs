@@ -13,9 +13,10 @@ use crate::model::user::User;
 use crate::time::Timestamp;
 
 statements! {
+    // Whether the successor was used is asked of a spent one alone: the live leaf has none.
     LOAD_REFRESH_TOKEN = concat!("SELECT ", grant_columns!(), ", ", user_columns!(), ",
         r.digest, r.generation, r.created_at AS token_created_at, r.expires_at AS token_expires_at, r.spent_at, r.replaced_at,
-        EXISTS (SELECT 1 FROM refresh_token n
+        r.spent_at IS NOT NULL AND EXISTS (SELECT 1 FROM refresh_token n
             WHERE n.grant_id = r.grant_id AND n.generation = r.generation + 1 AND n.spent_at IS NOT NULL) AS successor_used
         FROM refresh_token r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.id = g.user_id
         WHERE r.digest = $1");
@@ -124,7 +125,7 @@ impl Store {
         };
         let rotated = match (&self.db, successor) {
             (Db::Postgres(pool), Successor::Next) => {
-                postgres::rotate_refresh_token(pool, &presented.token.digest, tokens, now).await
+                postgres::rotate_refresh_token(pool, &presented.token, (next, tokens.access.as_ref()), now).await
             }
             _ => self.rotate_in_steps(presented, (next, tokens), successor, now).await,
         };

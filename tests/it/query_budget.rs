@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use base64::Engine as _;
@@ -10,15 +11,19 @@ use base64::engine::general_purpose::STANDARD;
 use portcullis::client_auth::Presented;
 use portcullis::endpoints::token;
 use portcullis::http::extract::client_form::ClientForm;
+use portcullis::jobs::catalog_watch;
 use portcullis::model::api::AccessTokenFormat;
 use portcullis::model::caller::Caller;
 use portcullis::protocol::params::Params;
-use portcullis::store::counted;
+use portcullis::store::{CatalogPace, counted};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::support::{Browser, ClientSpec, DEVICE_GRANT, Device, TestClient, TestDb, TestServer, Tokens, api};
+use crate::support::{
+    AuthRequest, Browser, ClientSpec, DEVICE_GRANT, Device, TestClient, TestDb, TestServer, Tokens, api,
+};
 
 /// What went over the wire since the last look.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,24 @@ struct Traffic {
     open: bool,
     /// The texts of the statements that were run.
     statements: Vec<String>,
+    /// Transactions that wrote: of one statement each, or from BEGIN to COMMIT.
+    commits: usize,
+    /// In a transaction; whether it has written.
+    transaction: Option<bool>,
+}
+
+impl Traffic {
+    fn ran(&mut self, statement: String) {
+        let writes = ["INSERT INTO ", "UPDATE ", "DELETE FROM "];
+        let writes = writes.iter().any(|write| statement.contains(write));
+        match (statement.as_str(), self.transaction.as_mut()) {
+            ("BEGIN", _) => self.transaction = Some(false),
+            ("COMMIT", _) => self.commits += usize::from(self.transaction.take() == Some(true)),
+            (_, Some(written)) => *written |= writes,
+            (_, None) => self.commits += usize::from(writes),
+        }
+        self.statements.push(statement);
+    }
 }
 
 /// Stands between the server and PostgreSQL and reads along.
@@ -66,10 +89,15 @@ async fn forward(client: TcpStream, server: TcpStream, traffic: Arc<Mutex<Traffi
     tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     let mut prepared = HashMap::new();
     let mut started = false;
+    let mut listens = false;
     while let Some(message) = read_message(&mut from_client, started).await {
         // The first messages have no type: a request for TLS, then the startup message with its protocol version, 3.0.
         started |= message.get(4..8) == Some(&[0, 3, 0, 0]);
-        read_along(&message, &mut prepared, &mut traffic.lock().unwrap());
+        // No request waits for the connection that hears of changes.
+        listens |= message.get(5..).is_some_and(|text| text.starts_with(b"LISTEN"));
+        if !listens {
+            read_along(&message, &mut prepared, &mut traffic.lock().unwrap());
+        }
         if to_server.write_all(&message).await.is_err() {
             return;
         }
@@ -99,13 +127,11 @@ fn read_along(message: &[u8], prepared: &mut HashMap<String, String>, traffic: &
         }
         Some(b'B') => {
             let (_portal, name) = (text(), text());
-            traffic
-                .statements
-                .push(prepared.get(&name).cloned().unwrap_or_default());
+            traffic.ran(prepared.get(&name).cloned().unwrap_or_default());
         }
         Some(b'Q') => {
             traffic.round_trips += 1;
-            traffic.statements.push(text());
+            traffic.ran(text());
         }
         Some(b'S') => traffic.round_trips += usize::from(std::mem::take(&mut traffic.open)),
         _ => {}
@@ -119,6 +145,120 @@ async fn tapped() -> Option<(TestServer, Wire)> {
     db.limit_connections(1);
     let wire = Wire::tap(&mut db).await;
     Some((TestServer::new(db).await, wire))
+}
+
+/// The same, with the watch running, once it holds what `client` needs.
+async fn tapped_and_watching(spec: ClientSpec) -> Option<(TestServer, Wire, TestClient)> {
+    let (server, wire) = tapped().await?;
+    let client = server.add_client(spec).await;
+    let never = CancellationToken::new();
+    tokio::spawn(catalog_watch::run(server.app.clone(), CatalogPace::default(), never));
+    settle(&server, &client).await;
+    Some((server, wire, client))
+}
+
+async fn settle(server: &TestServer, client: &TestClient) {
+    let started = Instant::now();
+    let id = client.client_id();
+    while counted(server.app.metrics(), server.store().find_client(&id))
+        .await
+        .1
+        .count
+        > 0
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "it never counts on anything"
+        );
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_client_credentials_from_memory_while_it_watches() {
+    let service = ClientSpec::service("batch");
+    let Some((server, wire, service)) = tapped_and_watching(service).await else {
+        return;
+    };
+    server.client_credentials(&service).await.expect(200);
+    settle(&server, &service).await;
+    wire.take();
+    server.client_credentials(&service).await.expect(200);
+    server.get("/.well-known/jwks.json").await.expect(200);
+    server.get("/.well-known/openid-configuration").await.expect(200);
+    let traffic = wire.take();
+    assert_eq!(traffic.round_trips, 0, "{traffic:#?}");
+}
+
+/// From the browser's request to the answer with the tokens: the cookie, the sign-in with the consent, the code; then the code
+/// again, and its redemption.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_takes_five_round_trips_and_two_commits_for_a_code_flow() {
+    let Some((server, wire, client)) = tapped_and_watching(ClientSpec::web("shop")).await else {
+        return;
+    };
+    let scope = "openid offline_access";
+    let mut browser = Browser::new(&server);
+    server.alice().await;
+    browser.grant(&AuthRequest::new(&client, scope), "alice").await;
+    let warm = server.code_flow(&client, scope).await;
+    server.refresh(&client, warm.refresh()).await.expect(200);
+    server.revoke(&client, &warm.access).await.expect(200);
+    for _ in 0..3 {
+        let request = AuthRequest::new(&client, scope);
+        settle(&server, &client).await;
+        wire.take();
+        let code = browser.authorize(&request).await.callback().code();
+        let authorized = wire.take();
+        let tokens = Tokens::of(server.redeem(&client, &code, &request).await);
+        let redeemed = wire.take();
+        settle(&server, &client).await;
+        wire.take();
+        server.refresh(&client, tokens.refresh()).await.expect(200);
+        let refreshed = wire.take();
+        server.revoke(&client, &tokens.access).await.expect(200);
+        let revoked = wire.take();
+        assert_eq!((authorized.round_trips, authorized.commits), (3, 1), "{authorized:#?}");
+        assert_eq!((redeemed.round_trips, redeemed.commits), (2, 1), "{redeemed:#?}");
+        assert_eq!((refreshed.round_trips, refreshed.commits), (2, 1), "{refreshed:#?}");
+        assert_eq!((revoked.round_trips, revoked.commits), (1, 1), "{revoked:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_starts_a_device_in_one_round_trip_and_asks_for_it_in_one() {
+    let Some((server, wire, tv)) = tapped_and_watching(ClientSpec::device("tv")).await else {
+        return;
+    };
+    server.device_flow(&tv, "openid offline_access").await;
+    for _ in 0..3 {
+        settle(&server, &tv).await;
+        wire.take();
+        let device = server.start_device(&tv, "openid offline_access").await;
+        let started = wire.take();
+        server.poll(&device).await.expect_error(400, "authorization_pending");
+        let polled = wire.take();
+        Browser::new(&server)
+            .answer_device(&device.user_code, "alice", "allow")
+            .await;
+        server.advance(5);
+        settle(&server, &tv).await;
+        wire.take();
+        Tokens::of(server.poll(&device).await);
+        let redeemed = wire.take();
+        // Those that wait are counted once in a while.
+        let counted = started
+            .statements
+            .iter()
+            .filter(|text| text.starts_with("SELECT count(*)"));
+        assert_eq!(
+            (started.round_trips - counted.count(), started.commits),
+            (1, 1),
+            "{started:#?}"
+        );
+        assert_eq!((polled.round_trips, polled.commits), (1, 0), "{polled:#?}");
+        assert_eq!((redeemed.round_trips, redeemed.commits), (2, 1), "{redeemed:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
