@@ -11,6 +11,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
+use crate::crypto::verified::VerifiedTokens;
 use crate::outbound::{Attempts, BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
@@ -46,6 +47,7 @@ struct Inner {
     browser_state_key: [u8; 32],
     quotas: Quotas,
     proven_secrets: ProvenSecrets,
+    verified_tokens: VerifiedTokens,
     audit: AuditLog,
     metrics: Metrics,
     fetch: GuardedFetch,
@@ -85,6 +87,7 @@ impl App {
             logo_attempts: Attempts::default(),
             quotas,
             proven_secrets: ProvenSecrets::new(),
+            verified_tokens: VerifiedTokens::new(),
             ring,
         })))
     }
@@ -167,6 +170,11 @@ impl App {
     /// Chosen client secrets that were proven to this process.
     pub fn proven_secrets(&self) -> &ProvenSecrets {
         &self.0.proven_secrets
+    }
+
+    /// Access tokens whose signature this process has found to be good.
+    pub fn verified_tokens(&self) -> &VerifiedTokens {
+        &self.0.verified_tokens
     }
 
     /// The issuer identifier (RFC 8414 §2).

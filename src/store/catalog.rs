@@ -130,7 +130,7 @@ impl Store {
         Ok(catalog)
     }
 
-    fn commit_mark(&self) -> Option<CommitMark> {
+    pub(super) fn commit_mark(&self) -> Option<CommitMark> {
         match &self.db {
             Db::Postgres(_) => None,
             Db::Sqlite(pools) => pools.last_commit(),

@@ -13,6 +13,7 @@ mod catalog;
 mod client_assertions;
 mod client_use;
 mod clients;
+mod coalesce;
 mod consents;
 mod device_grants;
 mod device_pace;
@@ -33,6 +34,7 @@ mod registrations;
 mod rows;
 mod signing_keys;
 mod sqlite;
+mod standings;
 mod stats;
 mod sweep;
 mod throttles;
@@ -57,7 +59,7 @@ pub use error::StoreError;
 pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
-pub use introspection::{OpaqueStanding, PersonStanding, Standing};
+pub use introspection::{Info, OpaqueInfo, OpaqueStanding, PersonStanding, Standing};
 pub use logouts::LogoutNotice;
 pub use migrate::{MigrationState, table_columns};
 pub use recovery::{DatabaseMark, Ended};
@@ -80,6 +82,7 @@ pub struct Store {
     cache: Arc<catalog::Cache>,
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
+    standings: Arc<introspection::Reads>,
     /// That this process has ended a sign-in.
     ended: Arc<Notify>,
 }
@@ -129,6 +132,7 @@ impl Store {
             cache: Arc::default(),
             pace: Arc::default(),
             client_use: Arc::default(),
+            standings: Arc::default(),
             ended: Arc::default(),
         })
     }
