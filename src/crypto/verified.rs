@@ -94,3 +94,115 @@ impl Weighter<[u8; 32], Verified> for Bytes {
         u64::try_from(fixed + texts + audience + scope).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::keys;
+    use crate::crypto::seal::MasterKey;
+    use crate::model::signing_key::SigningKey;
+    use crate::protocol::ids::ClientId;
+    use crate::protocol::scope::Scope;
+
+    fn key() -> SigningKey {
+        let key = keys::generate(SigningAlg::Es256).unwrap();
+        SigningKey {
+            sealed_private: key.seal(&MasterKey::new([7; 32])),
+            kid: key.kid,
+            alg: key.alg,
+            generation: 1,
+            public_jwk: key.public_jwk,
+            created_at: Timestamp(0),
+            active_from: Timestamp(0),
+            retires_at: None,
+            gone_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn ring(keys: &[SigningKey]) -> KeyRing {
+        KeyRing::open(keys, &MasterKey::new([7; 32])).unwrap()
+    }
+
+    /// Issued at 100, until 200.
+    fn verified(kid: &str, subject: String) -> Verified {
+        Verified {
+            token: Arc::new(GenuineAccessToken {
+                handle: Handle::Jwt("a-jti".to_owned()),
+                grant_id: None,
+                client_id: ClientId::parse("shop").unwrap(),
+                subject,
+                audience: Vec::new(),
+                scope: Scope::default(),
+                issued_at: Timestamp(100),
+                expires_at: Timestamp(200),
+            }),
+            kid: kid.into(),
+            alg: SigningAlg::Es256,
+        }
+    }
+
+    #[test]
+    fn a_good_signature_is_good_until_the_token_ends_or_its_key_goes() {
+        let (old, new) = (key(), key());
+        let revoked = SigningKey {
+            revoked_at: Some(Timestamp(150)),
+            ..old.clone()
+        };
+        let going = SigningKey {
+            gone_at: Some(Timestamp(160)),
+            ..old.clone()
+        };
+        let tokens = VerifiedTokens::new();
+        tokens.remember("token", verified(&old.kid, "alice".to_owned()));
+        let cases = [
+            ("as it was", ring(std::slice::from_ref(&old)), 150, true),
+            ("beside a newer key", ring(&[new.clone(), old.clone()]), 150, true),
+            ("the last second", ring(std::slice::from_ref(&old)), 199, true),
+            ("ended", ring(std::slice::from_ref(&old)), 200, false),
+            (
+                "not begun, by a clock that was set back",
+                ring(std::slice::from_ref(&old)),
+                69,
+                false,
+            ),
+            ("another key alone", ring(std::slice::from_ref(&new)), 150, false),
+            ("the key was revoked", ring(&[revoked, new]), 150, false),
+            (
+                "the key is still published",
+                ring(std::slice::from_ref(&going)),
+                159,
+                true,
+            ),
+            ("the key is gone", ring(&[going]), 160, false),
+            ("no keys", KeyRing::default(), 150, false),
+        ];
+        for (case, ring, now, good) in cases {
+            assert_eq!(tokens.get("token", &ring, Timestamp(now)).is_some(), good, "{case}");
+            assert!(
+                tokens.get("Token", &ring, Timestamp(now)).is_none(),
+                "{case}: another token"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_algorithm_is_another() {
+        let key = key();
+        let mut other = verified(&key.kid, "alice".to_owned());
+        other.alg = SigningAlg::Rs256;
+        let tokens = VerifiedTokens::new();
+        tokens.remember("token", other);
+        assert!(tokens.get("token", &ring(&[key]), Timestamp(150)).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_bytes() {
+        let tokens = VerifiedTokens::new();
+        for number in 0..2_000 {
+            tokens.remember(&format!("token {number}"), verified("kid", "s".repeat(10_000)));
+        }
+        assert!(tokens.0.weight() <= CAPACITY, "{}", tokens.0.weight());
+        assert!((100..900).contains(&tokens.0.len()), "{}", tokens.0.len());
+    }
+}

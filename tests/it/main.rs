@@ -35,6 +35,7 @@ mod races_people;
 mod registration;
 mod rows;
 mod smoke;
+mod standing;
 mod store;
 mod support;
 mod sweeping;
