@@ -12,6 +12,7 @@ use crate::crypto::password::{HashParams, PasswordError, PasswordHasher};
 use crate::crypto::proven::ProvenSecrets;
 use crate::crypto::random;
 use crate::crypto::seal::MasterKey;
+use crate::crypto::verified::VerifiedTokens;
 use crate::outbound::{Attempts, BadAuthorities, CacheTimes, CachedFetch, CachedKind, GuardedFetch, Purpose};
 use crate::protocol::error::{OAuthError, Reason};
 use crate::quota::Quotas;
@@ -47,6 +48,7 @@ struct Inner {
     browser_state_key: [u8; 32],
     quotas: Quotas,
     proven_secrets: ProvenSecrets,
+    verified_tokens: VerifiedTokens,
     audit: AuditLog,
     metrics: Metrics,
     fetch: GuardedFetch,
@@ -87,6 +89,7 @@ impl App {
             logo_attempts: Attempts::default(),
             quotas,
             proven_secrets: ProvenSecrets::new(),
+            verified_tokens: VerifiedTokens::new(),
             ring,
             stopping: AtomicBool::new(false),
         })))
@@ -180,6 +183,11 @@ impl App {
     /// Whether the node is about to stop.
     pub fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Access tokens whose signature this process has found to be good.
+    pub fn verified_tokens(&self) -> &VerifiedTokens {
+        &self.0.verified_tokens
     }
 
     /// The issuer identifier (RFC 8414 §2).

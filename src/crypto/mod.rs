@@ -19,3 +19,4 @@ pub mod random;
 pub mod seal;
 mod small_order;
 pub mod user_code;
+pub mod verified;

@@ -39,3 +39,48 @@ pub struct AccessTokenContent {
     #[serde(default)]
     pub session_id: Option<BrowserSessionId>,
 }
+
+/// An access token that is genuine and unexpired. Whether it still stands is the store's to say.
+#[derive(Clone, Debug)]
+pub struct GenuineAccessToken {
+    /// How it is revoked.
+    pub handle: Handle,
+    /// Its grant; `None` for a client's own token.
+    pub grant_id: Option<GrantId>,
+    /// To whom it was issued.
+    pub client_id: ClientId,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`.
+    pub audience: Vec<String>,
+    /// `scope`.
+    pub scope: Scope,
+    /// `iat`.
+    pub issued_at: Timestamp,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+/// By what a token is known to the store.
+#[derive(Clone, Debug)]
+pub enum Handle {
+    /// A JWT, by its `jti`.
+    Jwt(String),
+    /// An opaque token, by its digest.
+    Opaque(TokenDigest),
+}
+
+impl From<&AccessToken> for GenuineAccessToken {
+    fn from(stored: &AccessToken) -> Self {
+        Self {
+            handle: Handle::Opaque(stored.digest),
+            grant_id: stored.grant_id,
+            client_id: stored.client_id.clone(),
+            subject: stored.content.subject.clone(),
+            audience: stored.content.audience.clone(),
+            scope: stored.content.scope.clone(),
+            issued_at: stored.created_at,
+            expires_at: stored.expires_at,
+        }
+    }
+}

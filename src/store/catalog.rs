@@ -182,7 +182,15 @@ impl Store {
     fn proof(&self) -> Option<Proof> {
         match &self.db {
             Db::Postgres(_) => self.lease.version().map(Proof::Version),
-            Db::Sqlite(pools) => pools.last_commit().map(Proof::Mark),
+            Db::Sqlite(_) => self.commit_mark().map(Proof::Mark),
+        }
+    }
+
+    /// What stays the same on SQLite while nobody commits.
+    pub(super) fn commit_mark(&self) -> Option<CommitMark> {
+        match &self.db {
+            Db::Postgres(_) => None,
+            Db::Sqlite(pools) => pools.last_commit(),
         }
     }
 }

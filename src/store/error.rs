@@ -3,7 +3,7 @@
 use crate::protocol::error::{OAuthError, Reason};
 
 /// A failure of the store. Its text never holds a value or the connection string.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Cannot be reached, is starting or stopping, is full, locked, or too slow: try again later.
     #[error("the database is unavailable: {0}")]

@@ -1,13 +1,22 @@
 //! What decides whether an access token counts, as one light row: a resource server may ask before each of its own answers.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Backend as _, Result, Store, StoreError, on, rows, statements};
+use super::coalesce::Found;
+use super::standings::Shared;
+use super::{Backend as _, Result, Statement, Store, StoreError, on, rows, statements};
 use crate::model::access_token::{AccessToken, AccessTokenContent};
 use crate::model::digest::TokenDigest;
 use crate::model::grant::{Authentication, GrantId};
 use crate::protocol::ids::ClientId;
+use crate::protocol::standard_claims::{ClaimSet, StandardClaims};
 use crate::time::Timestamp;
 
 /// The columns of [`PersonRow`], of a grant that is called `g` and its user `u`.
@@ -17,17 +26,80 @@ macro_rules! person_columns {
     };
 }
 
+/// The columns that decide over a person's JWT.
+macro_rules! jwt_columns {
+    ($jti:literal) => {
+        concat!(
+            person_columns!(),
+            ", EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = ",
+            $jti,
+            ") AS revoked, c.disabled_at AS client_disabled_at"
+        )
+    };
+}
+
+/// The columns that decide over an opaque token.
+macro_rules! opaque_columns {
+    () => {
+        concat!(
+            person_columns!(),
+            ", a.grant_id, a.client_id, a.content, a.created_at, a.expires_at, c.disabled_at AS client_disabled_at"
+        )
+    };
+}
+
+/// What userinfo tells of, beside the standing.
+macro_rules! info_columns {
+    () => {
+        ", u.claims, u.updated_at, g.userinfo_claims"
+    };
+}
+
+/// Where the rows of grant `k.grant_id` are.
+macro_rules! of_grant {
+    () => {
+        " JOIN users u ON u.id = g.user_id JOIN client c ON c.client_id = g.client_id"
+    };
+}
+
+/// Where the rows of an opaque token are.
+macro_rules! of_opaque {
+    () => {
+        " JOIN client c ON c.client_id = a.client_id
+        LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN users u ON u.id = g.user_id"
+    };
+}
+
+// A batch is a JSON array of its keys. On Postgres each key is looked up by itself (`LIMIT 1` keeps it so), in the order of the
+// indexes; as a plain join, a plan made while the tables were small could read all of them.
 statements! {
-    STANDING_OF_JWT = concat!("SELECT ", person_columns!(), ",
-        EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = $2) AS revoked, c.disabled_at AS client_disabled_at
-        FROM grants g JOIN users u ON u.id = g.user_id JOIN client c ON c.client_id = g.client_id WHERE g.id = $1");
+    STANDINGS_OF_JWTS = concat!("SELECT k.n, s.* FROM json_to_recordset($1::json) AS k (n BIGINT, grant_id UUID, jti TEXT)
+        CROSS JOIN LATERAL (SELECT ", jwt_columns!("k.jti"), " FROM grants g", of_grant!(), " WHERE g.id = k.grant_id LIMIT 1) s"),
+        concat!("SELECT k.key AS n, ", jwt_columns!("k.value ->> 'jti'"), " FROM json_each($1) k
+        CROSS JOIN grants g ON g.id = unhex(k.value ->> 'grant_id')", of_grant!());
+    INFOS_OF_JWTS = concat!("SELECT k.n, s.* FROM json_to_recordset($1::json) AS k (n BIGINT, grant_id UUID, jti TEXT)
+        CROSS JOIN LATERAL (SELECT ", jwt_columns!("k.jti"), info_columns!(), " FROM grants g", of_grant!(), "
+        WHERE g.id = k.grant_id LIMIT 1) s"),
+        concat!("SELECT k.key AS n, ", jwt_columns!("k.value ->> 'jti'"), info_columns!(), " FROM json_each($1) k
+        CROSS JOIN grants g ON g.id = unhex(k.value ->> 'grant_id')", of_grant!());
     // A client of the same name that was made later is another.
-    STANDING_OF_CLIENTS_JWT = "SELECT EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = $2) AS revoked,
-        c.disabled_at AS client_disabled_at FROM client c WHERE c.client_id = $1 AND c.created_at <= $3";
-    STANDING_OF_OPAQUE = concat!("SELECT ", person_columns!(), ",
-        a.grant_id, a.client_id, a.content, a.created_at, a.expires_at, c.disabled_at AS client_disabled_at
-        FROM access_token a JOIN client c ON c.client_id = a.client_id
-        LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN users u ON u.id = g.user_id WHERE a.digest = $1");
+    STANDINGS_OF_CLIENTS_JWTS = "SELECT k.n, s.* FROM json_to_recordset($1::json) AS k (n BIGINT, client_id TEXT, jti TEXT, iat BIGINT)
+        CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = k.jti) AS revoked,
+            c.disabled_at AS client_disabled_at
+            FROM client c WHERE c.client_id = k.client_id AND c.created_at <= k.iat LIMIT 1) s",
+        "SELECT k.key AS n, EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = k.value ->> 'jti') AS revoked,
+        c.disabled_at AS client_disabled_at
+        FROM json_each($1) k CROSS JOIN client c ON c.client_id = k.value ->> 'client_id' AND c.created_at <= k.value ->> 'iat'";
+    STANDINGS_OF_OPAQUES = concat!("SELECT k.n, s.* FROM json_to_recordset($1::json) AS k (n BIGINT, digest TEXT)
+        CROSS JOIN LATERAL (SELECT ", opaque_columns!(), " FROM access_token a", of_opaque!(), "
+        WHERE a.digest = decode(k.digest, 'hex') LIMIT 1) s"),
+        concat!("SELECT k.key AS n, ", opaque_columns!(), " FROM json_each($1) k
+        CROSS JOIN access_token a ON a.digest = unhex(k.value ->> 'digest')", of_opaque!());
+    INFOS_OF_OPAQUES = concat!("SELECT k.n, s.* FROM json_to_recordset($1::json) AS k (n BIGINT, digest TEXT)
+        CROSS JOIN LATERAL (SELECT ", opaque_columns!(), info_columns!(), " FROM access_token a", of_opaque!(), "
+        WHERE a.digest = decode(k.digest, 'hex') LIMIT 1) s"),
+        concat!("SELECT k.key AS n, ", opaque_columns!(), info_columns!(), " FROM json_each($1) k
+        CROSS JOIN access_token a ON a.digest = unhex(k.value ->> 'digest')", of_opaque!());
 }
 
 /// What an access token rests on.
@@ -65,6 +137,59 @@ pub struct OpaqueStanding {
     pub standing: Standing,
 }
 
+/// What userinfo tells of, and whether it may. It holds what is known about a person, hence no `Debug`.
+#[derive(Clone)]
+pub struct Info {
+    /// What the token rests on.
+    pub standing: Standing,
+    /// What is known of the person.
+    pub claims: StandardClaims,
+    /// When that was last changed.
+    pub updated_at: Timestamp,
+    /// The claims that the client asked for by name.
+    pub asked: ClaimSet,
+}
+
+/// A stored opaque access token with what userinfo tells of.
+pub struct OpaqueInfo {
+    /// The token.
+    pub token: AccessToken,
+    /// `None`: it is a client's own.
+    pub info: Option<Info>,
+}
+
+/// How each kind is read.
+#[derive(Default)]
+pub(super) struct Reads {
+    jwts: Shared<(GrantId, String), Standing>,
+    clients_jwts: Shared<(ClientId, String, Timestamp), Standing>,
+    opaques: Shared<TokenDigest, OpaqueStanding>,
+    infos_of_jwts: Shared<(GrantId, String), Info>,
+    infos_of_opaques: Shared<TokenDigest, OpaqueInfo>,
+}
+
+/// One key of a batch. `n` is its place.
+#[derive(Serialize)]
+struct GrantKey<'a> {
+    n: usize,
+    grant_id: uuid::fmt::Simple,
+    jti: &'a str,
+}
+
+#[derive(Serialize)]
+struct ClientKey<'a> {
+    n: usize,
+    client_id: &'a str,
+    jti: &'a str,
+    iat: i64,
+}
+
+#[derive(Serialize)]
+struct DigestKey {
+    n: usize,
+    digest: String,
+}
+
 #[derive(sqlx::FromRow)]
 struct PersonRow {
     username: Option<String>,
@@ -76,6 +201,7 @@ struct PersonRow {
 
 #[derive(sqlx::FromRow)]
 struct JwtRow {
+    n: i64,
     #[sqlx(flatten)]
     person: PersonRow,
     revoked: bool,
@@ -84,12 +210,14 @@ struct JwtRow {
 
 #[derive(sqlx::FromRow)]
 struct ClientsJwtRow {
+    n: i64,
     revoked: bool,
     client_disabled_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
 struct OpaqueRow {
+    n: i64,
     #[sqlx(flatten)]
     person: PersonRow,
     grant_id: Option<Uuid>,
@@ -100,21 +228,37 @@ struct OpaqueRow {
     client_disabled_at: Option<i64>,
 }
 
+#[derive(sqlx::FromRow)]
+struct InfoRow {
+    claims: Option<Json<StandardClaims>>,
+    updated_at: Option<i64>,
+    userinfo_claims: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct JwtInfoRow {
+    #[sqlx(flatten)]
+    jwt: JwtRow,
+    #[sqlx(flatten)]
+    info: InfoRow,
+}
+
+#[derive(sqlx::FromRow)]
+struct OpaqueInfoRow {
+    #[sqlx(flatten)]
+    opaque: OpaqueRow,
+    #[sqlx(flatten)]
+    info: InfoRow,
+}
+
 impl Store {
     /// What the JWT `jti` of a person rests on. `None`: its grant is gone.
-    pub async fn standing_of_jwt(&self, grant: GrantId, jti: &str) -> Result<Option<Standing>> {
-        let row: Option<JwtRow> = on!(self.reader(), |db| {
-            sqlx::query_as(db.text(&STANDING_OF_JWT))
-                .bind(grant.0)
-                .bind(jti)
-                .fetch_optional(&mut *db)
-                .await?
-        })?;
-        Ok(row.map(|row| Standing {
-            revoked: row.revoked,
-            client_enabled: row.client_disabled_at.is_none(),
-            person: row.person.into(),
-        }))
+    pub async fn standing_of_jwt(&self, grant: GrantId, jti: &str) -> Result<Option<Arc<Standing>>> {
+        let read = |store: Self, keys: Arc<[(GrantId, String)]>| async move {
+            let rows: Vec<JwtRow> = store.batch(&STANDINGS_OF_JWTS, grant_keys(&keys)).await?;
+            in_place(rows.into_iter().map(|row| (row.n, Ok(row.into_standing()))))
+        };
+        self.standings.jwts.get(self, (grant, jti.to_owned()), read).await
     }
 
     /// What a client's own JWT `jti` of that time rests on. `None`: the client is gone.
@@ -123,51 +267,176 @@ impl Store {
         client: &ClientId,
         jti: &str,
         issued_at: Timestamp,
-    ) -> Result<Option<Standing>> {
-        let row: Option<ClientsJwtRow> = on!(self.reader(), |db| {
-            sqlx::query_as(db.text(&STANDING_OF_CLIENTS_JWT))
-                .bind(client.as_str())
-                .bind(jti)
-                .bind(issued_at.0)
-                .fetch_optional(&mut *db)
-                .await?
-        })?;
-        Ok(row.map(|row| Standing {
-            revoked: row.revoked,
-            client_enabled: row.client_disabled_at.is_none(),
-            person: None,
-        }))
+    ) -> Result<Option<Arc<Standing>>> {
+        let key = (client.clone(), jti.to_owned(), issued_at);
+        let read = |store: Self, keys: Arc<[(ClientId, String, Timestamp)]>| async move {
+            let rows: Vec<ClientsJwtRow> = store.batch(&STANDINGS_OF_CLIENTS_JWTS, client_keys(&keys)).await?;
+            in_place(rows.into_iter().map(|row| (row.n, Ok(row.into()))))
+        };
+        self.standings.clients_jwts.get(self, key, read).await
     }
 
     /// The opaque access token with this digest, with what it rests on.
-    pub async fn standing_of_opaque(&self, digest: &TokenDigest) -> Result<Option<OpaqueStanding>> {
-        let row: Option<OpaqueRow> = on!(self.reader(), |db| {
-            sqlx::query_as(db.text(&STANDING_OF_OPAQUE))
-                .bind(digest.as_bytes().as_slice())
-                .fetch_optional(&mut *db)
-                .await?
-        })?;
-        let Some(row) = row else { return Ok(None) };
-        let person: Option<PersonStanding> = row.person.into();
-        if person.is_some() != row.grant_id.is_some() {
+    pub async fn standing_of_opaque(&self, digest: &TokenDigest) -> Result<Option<Arc<OpaqueStanding>>> {
+        let read = |store: Self, keys: Arc<[TokenDigest]>| async move {
+            let rows: Vec<OpaqueRow> = store.batch(&STANDINGS_OF_OPAQUES, digest_keys(&keys)).await?;
+            in_place(rows.into_iter().map(|row| (row.n, row.standing(&keys))))
+        };
+        self.standings.opaques.get(self, *digest, read).await
+    }
+
+    /// What userinfo tells to the bearer of the JWT `jti`. `None`: its grant is gone.
+    pub async fn info_of_jwt(&self, grant: GrantId, jti: &str) -> Result<Option<Arc<Info>>> {
+        let read = |store: Self, keys: Arc<[(GrantId, String)]>| async move {
+            let rows: Vec<JwtInfoRow> = store.batch(&INFOS_OF_JWTS, grant_keys(&keys)).await?;
+            in_place(rows.into_iter().map(|row| {
+                let n = row.jwt.n;
+                let info = row.info.of(row.jwt.into_standing());
+                (n, info.ok_or(StoreError::Corrupt("grants.user_id")))
+            }))
+        };
+        self.standings
+            .infos_of_jwts
+            .get(self, (grant, jti.to_owned()), read)
+            .await
+    }
+
+    /// What userinfo tells to the bearer of the opaque access token with this digest.
+    pub async fn info_of_opaque(&self, digest: &TokenDigest) -> Result<Option<Arc<OpaqueInfo>>> {
+        let read = |store: Self, keys: Arc<[TokenDigest]>| async move {
+            let rows: Vec<OpaqueInfoRow> = store.batch(&INFOS_OF_OPAQUES, digest_keys(&keys)).await?;
+            in_place(rows.into_iter().map(|row| {
+                let n = row.opaque.n;
+                let found = row.opaque.standing(&keys);
+                (
+                    n,
+                    found.map(|found| OpaqueInfo {
+                        token: found.token,
+                        info: row.info.of(found.standing),
+                    }),
+                )
+            }))
+        };
+        self.standings.infos_of_opaques.get(self, *digest, read).await
+    }
+
+    /// The rows of a batch of keys.
+    async fn batch<T>(&self, statement: &'static Statement, keys: String) -> Result<Vec<T>>
+    where
+        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        on!(self.reader(), |db| sqlx::query_as(db.text(statement))
+            .bind(keys.as_str())
+            .fetch_all(&mut *db)
+            .await?)
+    }
+}
+
+/// The values with the places of their keys.
+fn in_place<V>(rows: impl Iterator<Item = (i64, Result<V>)>) -> Result<Found<Arc<V>>> {
+    rows.map(|(n, value)| {
+        let place = usize::try_from(n).map_err(|_| StoreError::Corrupt("a place in a batch"))?;
+        Ok((place, Arc::new(value?)))
+    })
+    .collect()
+}
+
+fn grant_keys(keys: &[(GrantId, String)]) -> String {
+    json(keys.iter().enumerate().map(|(n, (grant, jti))| GrantKey {
+        n,
+        grant_id: grant.0.simple(),
+        jti,
+    }))
+}
+
+fn client_keys(keys: &[(ClientId, String, Timestamp)]) -> String {
+    json(keys.iter().enumerate().map(|(n, (client, jti, iat))| ClientKey {
+        n,
+        client_id: client.as_str(),
+        jti,
+        iat: iat.0,
+    }))
+}
+
+fn digest_keys(keys: &[TokenDigest]) -> String {
+    json(keys.iter().enumerate().map(|(n, digest)| DigestKey {
+        n,
+        digest: digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+    }))
+}
+
+fn json<T: Serialize>(keys: impl Iterator<Item = T>) -> String {
+    let keys: Vec<T> = keys.collect();
+    // Numbers and texts alone: nothing that JSON cannot say.
+    serde_json::to_string(&keys).unwrap_or_default()
+}
+
+impl JwtRow {
+    fn into_standing(self) -> Standing {
+        Standing {
+            revoked: self.revoked,
+            client_enabled: self.client_disabled_at.is_none(),
+            person: self.person.into(),
+        }
+    }
+}
+
+impl From<ClientsJwtRow> for Standing {
+    fn from(row: ClientsJwtRow) -> Self {
+        Self {
+            revoked: row.revoked,
+            client_enabled: row.client_disabled_at.is_none(),
+            person: None,
+        }
+    }
+}
+
+impl OpaqueRow {
+    fn standing(self, keys: &[TokenDigest]) -> Result<OpaqueStanding> {
+        let place = usize::try_from(self.n).ok();
+        let digest = place.and_then(|place| keys.get(place));
+        let digest = *digest.ok_or(StoreError::Corrupt("a place in a batch"))?;
+        let person: Option<PersonStanding> = self.person.into();
+        if person.is_some() != self.grant_id.is_some() {
             return Err(StoreError::Corrupt("access_token.grant_id"));
         }
-        Ok(Some(OpaqueStanding {
+        Ok(OpaqueStanding {
             token: AccessToken {
-                digest: *digest,
-                grant_id: row.grant_id.map(GrantId),
-                client_id: rows::client_id(row.client_id)?,
-                content: row.content.0,
-                created_at: Timestamp(row.created_at),
-                expires_at: Timestamp(row.expires_at),
+                digest,
+                grant_id: self.grant_id.map(GrantId),
+                client_id: rows::client_id(self.client_id)?,
+                content: self.content.0,
+                created_at: Timestamp(self.created_at),
+                expires_at: Timestamp(self.expires_at),
             },
             standing: Standing {
                 // Revoking it deletes it.
                 revoked: false,
-                client_enabled: row.client_disabled_at.is_none(),
+                client_enabled: self.client_disabled_at.is_none(),
                 person,
             },
-        }))
+        })
+    }
+}
+
+impl InfoRow {
+    /// `None`: there is no person.
+    fn of(self, standing: Standing) -> Option<Info> {
+        Some(Info {
+            standing,
+            claims: self.claims?.0,
+            updated_at: Timestamp(self.updated_at?),
+            asked: ClaimSet::stored(&self.userinfo_claims?),
+        })
+    }
+}
+
+impl Standing {
+    /// Whether everything behind the token still stands.
+    pub fn counts(&self, now: Timestamp) -> bool {
+        let alive =
+            |person: &PersonStanding| !person.grant_ended && now < person.grant_expires_at && person.user_enabled;
+        !self.revoked && self.client_enabled && self.person.as_ref().is_none_or(alive)
     }
 }
 

@@ -15,6 +15,7 @@ mod client_assertions;
 mod client_logos;
 mod client_use;
 mod clients;
+mod coalesce;
 mod consents;
 mod device_grants;
 mod device_pace;
@@ -38,6 +39,7 @@ mod schema;
 mod servers;
 mod signing_keys;
 mod sqlite;
+mod standings;
 mod stats;
 mod sweep;
 mod throttles;
@@ -63,7 +65,7 @@ pub use error::StoreError;
 pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
 pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
-pub use introspection::{OpaqueStanding, PersonStanding, Standing};
+pub use introspection::{Info, OpaqueInfo, OpaqueStanding, PersonStanding, Standing};
 pub use logouts::LogoutNotice;
 pub use migrate::table_columns;
 pub use recovery::{DatabaseMark, Ended};
@@ -88,6 +90,7 @@ pub struct Store {
     lease: Arc<catalog_lease::Lease>,
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
+    standings: Arc<introspection::Reads>,
     /// That this process has ended a sign-in.
     ended: Arc<Notify>,
 }
@@ -140,6 +143,7 @@ impl Store {
             lease: Arc::default(),
             pace: Arc::default(),
             client_use: Arc::default(),
+            standings: Arc::default(),
             ended: Arc::default(),
         })
     }

@@ -66,6 +66,13 @@ impl Patience {
         outcome
     }
 
+    /// Waits within the limit for what another task does, which looks after its connection itself.
+    pub(super) async fn bear<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.limit.saturating_sub(stats::spent());
+        let outcome = timeout(limit, work).await;
+        outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+    }
+
     /// Whether an answer has failed to come since a connection that was idle for `idle` was last used.
     pub(super) fn doubted_within(&self, idle: Duration) -> bool {
         // A poisoned lock: in doubt, test.

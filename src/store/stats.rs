@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use tracing::Span;
+use tracing::{Instrument as _, Span};
 
 use super::{Result, Statement, StoreError};
 use crate::telemetry::metrics::Metrics;
@@ -65,6 +65,39 @@ async fn watching<T>(metrics: &Metrics, is_request: bool, work: impl Future<Outp
 pub(super) fn spent() -> Duration {
     let of_request = |watched: &Watched| watched.is_request.then(|| watched.stats.get().time);
     WATCHED.try_with(of_request).ok().flatten().unwrap_or_default()
+}
+
+/// Waits for a statement that several requests share. Each counts it as one of its own, with the time that it waited.
+pub(super) async fn shared<T>(work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    count();
+    let value = work.await;
+    add(QueryStats {
+        count: 0,
+        time: started.elapsed(),
+    });
+    value
+}
+
+/// Where a statement is counted and traced that runs beside the requests that wait for it.
+pub(super) struct Witness {
+    metrics: Metrics,
+    span: Span,
+}
+
+/// The present request.
+pub(super) fn witness() -> Witness {
+    Witness {
+        metrics: WATCHED.try_with(|watched| watched.metrics.clone()).unwrap_or_default(),
+        span: Span::current(),
+    }
+}
+
+impl Witness {
+    /// Does the work. How long the request has waited before is not held against it: others wait for it, too.
+    pub(super) async fn over<T>(self, work: impl Future<Output = T>) -> T {
+        counted_in_job(&self.metrics, work).instrument(self.span).await
+    }
 }
 
 /// Counts one round trip that is no statement of ours: a transaction's begin or commit.

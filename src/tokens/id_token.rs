@@ -73,8 +73,16 @@ impl Mint<'_> {
             acr: &authentication.acr,
             amr: &authentication.amr,
             sid: self.grant.session_id,
-            person: person::claims(self.user, self.asked),
+            person: person::claims(&self.person(), self.asked),
         };
         jwt::sign(signer, TYP, &claims)
+    }
+
+    fn person(&self) -> person::Person<'_> {
+        person::Person {
+            claims: &self.user.claims,
+            username: self.user.username.as_str(),
+            updated_at: self.user.updated_at,
+        }
     }
 }

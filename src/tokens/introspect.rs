@@ -4,6 +4,8 @@
 //! A resource server learns its own part (RFC 7662 §2.2, §4): of `aud` the audiences that are its own, of `scope` what its
 //! APIs own. So an API never learns where else a token can be used. `username` goes where `profile` does.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 
 use super::access::Audience;
@@ -16,7 +18,7 @@ use crate::model::refresh_token::RefreshTokenState;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::Scope;
-use crate::store::{Catalog, LoadedRefreshToken, PersonStanding, Standing};
+use crate::store::{Catalog, LoadedRefreshToken, OpaqueStanding, Standing};
 use crate::time::Timestamp;
 
 /// Who asks, and when.
@@ -79,6 +81,21 @@ struct View {
     audience: Vec<String>,
 }
 
+/// A genuine access token and what it rests on.
+enum Found {
+    Jwt(Arc<GenuineAccessToken>, Arc<Standing>),
+    Opaque(GenuineAccessToken, Arc<OpaqueStanding>),
+}
+
+impl Found {
+    fn parts(&self) -> (&GenuineAccessToken, &Standing) {
+        match self {
+            Self::Jwt(token, standing) => (token, standing),
+            Self::Opaque(token, found) => (token, &found.standing),
+        }
+    }
+}
+
 /// Answers about `token`, whatever it is. One read, and none where the caller has no business with the token.
 pub async fn introspect(app: &App, asking: &Asking<'_>, token: &str) -> Result<Introspection, OAuthError> {
     let found = if let Some(refresh) = OpaqueToken::parse(Kind::Refresh, token) {
@@ -120,50 +137,45 @@ fn refresh_token(app: &App, asking: &Asking<'_>, loaded: LoadedRefreshToken) -> 
 }
 
 async fn access_token(app: &App, asking: &Asking<'_>, token: &str) -> Result<Option<ActiveToken>, OAuthError> {
-    let Some((token, standing)) = genuine(app, asking, token).await? else {
+    let Some(found) = genuine(app, asking, token).await? else {
         return Ok(None);
     };
-    let Some(view) = view(asking.client, asking.catalog, &token) else {
+    let (token, standing) = found.parts();
+    let Some(view) = view(asking.client, asking.catalog, token) else {
         return Ok(None);
     };
-    if !counts(&standing, asking.now) {
+    if !standing.counts(asking.now) {
         return Ok(None);
     }
-    let person = standing.person;
-    let jti = match token.handle {
-        Handle::Jwt(jti) => Some(jti),
+    let person = standing.person.as_ref();
+    let jti = match &token.handle {
+        Handle::Jwt(jti) => Some(jti.clone()),
         Handle::Opaque(_) => None,
     };
     Ok(Some(ActiveToken {
         active: true,
-        username: person
-            .as_ref()
-            .and_then(|person| username(&view.scope, &person.username)),
+        username: person.and_then(|person| username(&view.scope, &person.username)),
         scope: view.scope,
-        client_id: token.client_id,
+        client_id: token.client_id.clone(),
         token_type: Some("Bearer"),
         exp: token.expires_at,
         iat: token.issued_at,
-        sub: token.subject,
+        sub: token.subject.clone(),
         aud: view.audience,
         iss: app.issuer().to_owned(),
         jti,
-        auth_time: person.as_ref().map(|person| person.authentication.auth_time),
-        acr: person.map(|person| person.authentication.acr),
+        auth_time: person.map(|person| person.authentication.auth_time),
+        acr: person.map(|person| person.authentication.acr.clone()),
     }))
 }
 
 /// The token and what it rests on. A JWT is first asked whether it is for the caller at all, which costs nothing.
-async fn genuine(
-    app: &App,
-    asking: &Asking<'_>,
-    token: &str,
-) -> Result<Option<(GenuineAccessToken, Standing)>, OAuthError> {
+async fn genuine(app: &App, asking: &Asking<'_>, token: &str) -> Result<Option<Found>, OAuthError> {
     let store = app.store();
     if let Some(opaque) = OpaqueToken::parse(Kind::Access, token) {
         let found = store.standing_of_opaque(&opaque.digest()).await?;
         let found = found.filter(|found| asking.now < found.token.expires_at);
-        return Ok(found.map(|found| (found.token.into(), found.standing)));
+        return Ok(found.map(|found| Found::Opaque((&found.token).into(), found)));
     }
     let token = match verify::jwt_access_token(app, asking.catalog, token, asking.now) {
         Ok(token) => token,
@@ -183,13 +195,7 @@ async fn genuine(
             store.standing_of_clients_jwt(&token.client_id, jti, issued_at).await?
         }
     };
-    Ok(standing.map(|standing| (token, standing)))
-}
-
-/// Whether everything behind the token still stands.
-fn counts(standing: &Standing, now: Timestamp) -> bool {
-    let alive = |person: &PersonStanding| !person.grant_ended && now < person.grant_expires_at && person.user_enabled;
-    !standing.revoked && standing.client_enabled && standing.person.as_ref().is_none_or(alive)
+    Ok(standing.map(|standing| Found::Jwt(token, standing)))
 }
 
 /// Everything for the token's own client, its part for a resource server, nothing for others.

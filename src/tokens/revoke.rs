@@ -43,9 +43,9 @@ pub async fn revoke(
     if found.client_id != client.client_id {
         return Ok(());
     }
-    match found.handle {
-        Handle::Opaque(digest) => app.store().delete_access_token(&digest).await?,
-        Handle::Jwt(jti) => app.store().revoke_jwt(&jti, found.expires_at).await?,
+    match &found.handle {
+        Handle::Opaque(digest) => app.store().delete_access_token(digest).await?,
+        Handle::Jwt(jti) => app.store().revoke_jwt(jti, found.expires_at).await?,
     }
     let event = match found.grant_id {
         Some(grant) => match person(app, grant, &found.subject).await? {

@@ -1,5 +1,7 @@
 //! What a client is told about a person (OpenID Connect Core §5.3), for live grants only.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -9,12 +11,13 @@ use super::{id_token, person, plan};
 use crate::app::App;
 use crate::crypto::jwe::Payload;
 use crate::crypto::jwt;
+use crate::crypto::opaque::{Kind, OpaqueToken};
 use crate::model::client::Client;
 use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::ids::ClientId;
 use crate::protocol::scope::OPENID;
 use crate::protocol::standard_claims::ClaimSet;
-use crate::store::{Catalog, TokenStanding};
+use crate::store::{Catalog, Info, OpaqueInfo, Standing};
 use crate::time::Timestamp;
 
 /// The answer, and to whom it goes. It holds what is known about a person, hence no `Debug`.
@@ -43,28 +46,58 @@ struct Claims<'a> {
     claims: &'a Map<String, Value>,
 }
 
-/// Answers an access token.
+/// What a token opens.
+enum Opened {
+    Jwt(Arc<GenuineAccessToken>, Arc<Info>),
+    Opaque(GenuineAccessToken, Arc<OpaqueInfo>),
+}
+
+/// Answers an access token. One read.
 pub async fn userinfo(app: &App, catalog: &Catalog, token: &str, now: Timestamp) -> Result<UserInfo, OAuthError> {
-    let token = verify::access_token(app, catalog, token, now).await?;
-    check_for_userinfo(&token, app.issuer())?;
-    let grant_id = token.grant_id.ok_or(Reason::AccessTokenWithoutOpenid)?;
-    let jti = match &token.handle {
-        Handle::Jwt(jti) => Some(jti.as_str()),
-        Handle::Opaque(_) => None,
-    };
-    let standing = app
-        .store()
-        .token_standing(grant_id, jti)
-        .await?
-        .ok_or(Reason::AccessTokenGrantEnded)?;
-    check_standing(&standing, now)?;
+    let opened = open(app, catalog, token, now).await?;
+    let (token, info) = opened.parts()?;
+    check_standing(&info.standing, now)?;
     let client = app.store().client_of(catalog, &token.client_id).await?;
     let client = client.ok_or(Reason::AccessTokenGrantEnded)?;
-    let claims = claims(&standing, &token, &client);
+    let claims = claims(info, token, &client);
     Ok(UserInfo {
         answer: in_form(app, catalog, &client, claims, now).await?,
-        client_id: token.client_id,
+        client_id: token.client_id.clone(),
     })
+}
+
+/// The token, which is for userinfo, with what it opens.
+async fn open(app: &App, catalog: &Catalog, token: &str, now: Timestamp) -> Result<Opened, OAuthError> {
+    let store = app.store();
+    if let Some(opaque) = OpaqueToken::parse(Kind::Access, token) {
+        let found = store.info_of_opaque(&opaque.digest()).await?;
+        let found = found.filter(|found| now < found.token.expires_at);
+        let found = found.ok_or(Reason::AccessTokenInvalid)?;
+        let token = GenuineAccessToken::from(&found.token);
+        check_for_userinfo(&token, app.issuer())?;
+        return Ok(Opened::Opaque(token, found));
+    }
+    let token = verify::jwt_access_token(app, catalog, token, now)?;
+    check_for_userinfo(&token, app.issuer())?;
+    let grant = token.grant_id.ok_or(Reason::AccessTokenWithoutOpenid)?;
+    let Handle::Jwt(jti) = &token.handle else {
+        return Err(Reason::AccessTokenInvalid.into());
+    };
+    let info = store.info_of_jwt(grant, jti).await?;
+    let info = info.ok_or(Reason::AccessTokenGrantEnded)?;
+    Ok(Opened::Jwt(token, info))
+}
+
+impl Opened {
+    fn parts(&self) -> Result<(&GenuineAccessToken, &Info), Reason> {
+        match self {
+            Self::Jwt(token, info) => Ok((token, info)),
+            Self::Opaque(token, found) => {
+                let info = found.info.as_ref().ok_or(Reason::AccessTokenWithoutOpenid)?;
+                Ok((token, info))
+            }
+        }
+    }
 }
 
 /// Signed first, then encrypted (§5.3.2).
@@ -114,13 +147,11 @@ fn check_for_userinfo(token: &GenuineAccessToken, issuer: &str) -> Result<(), Re
 }
 
 /// Whether everything behind the token still stands.
-fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason> {
+fn check_standing(standing: &Standing, now: Timestamp) -> Result<(), Reason> {
     if standing.revoked {
         return Err(Reason::AccessTokenRevoked);
     }
-    let grant = &standing.grant;
-    let alive = grant.ended.is_none() && now < grant.expires_at;
-    if alive && standing.user.is_enabled() && standing.client_enabled {
+    if standing.counts(now) {
         Ok(())
     } else {
         Err(Reason::AccessTokenGrantEnded)
@@ -129,10 +160,19 @@ fn check_standing(standing: &TokenStanding, now: Timestamp) -> Result<(), Reason
 
 /// Those of the token's scope, and those that the client asked for by name, as far as it may still ask for them. `sub` is that of the token, and so that of the ID
 /// token that came with it (OpenID Connect Core §5.3.2).
-fn claims(standing: &TokenStanding, token: &GenuineAccessToken, client: &Client) -> Map<String, Value> {
+fn claims(info: &Info, token: &GenuineAccessToken, client: &Client) -> Map<String, Value> {
     let allowed = ClaimSet::of_scope(&client.metadata.scope);
-    let asked = standing.grant.claims.userinfo.filter(|claim| allowed.contains(claim));
-    let mut claims = person::claims(&standing.user, &ClaimSet::of_scope(&token.scope).union(&asked));
+    let asked = info.asked.filter(|claim| allowed.contains(claim));
+    let person = person::Person {
+        claims: &info.claims,
+        username: info
+            .standing
+            .person
+            .as_ref()
+            .map_or("", |person| person.username.as_str()),
+        updated_at: info.updated_at,
+    };
+    let mut claims = person::claims(&person, &ClaimSet::of_scope(&token.scope).union(&asked));
     claims.insert("sub".into(), token.subject.as_str().into());
     claims
 }

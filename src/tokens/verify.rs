@@ -1,5 +1,7 @@
 //! Recognising our own tokens: access tokens at userinfo and revocation, ID tokens as hints.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -8,7 +10,8 @@ use crate::app::App;
 use crate::crypto::jwt::{self, Expected, JwtError, LEEWAY_SECONDS};
 use crate::crypto::keys::KeyRing;
 use crate::crypto::opaque::{Kind, OpaqueToken};
-use crate::model::access_token::AccessToken;
+use crate::crypto::verified::Verified;
+pub use crate::model::access_token::{GenuineAccessToken, Handle};
 use crate::model::browser_session::BrowserSessionId;
 use crate::model::digest::TokenDigest;
 use crate::model::grant::GrantId;
@@ -18,57 +21,31 @@ use crate::protocol::scope::Scope;
 use crate::store::Catalog;
 use crate::time::Timestamp;
 
-/// An access token that is genuine and unexpired. Whether it still stands is the store's to say.
-#[derive(Clone, Debug)]
-pub struct GenuineAccessToken {
-    /// How it is revoked.
-    pub handle: Handle,
-    /// Its grant; `None` for a client's own token.
-    pub grant_id: Option<GrantId>,
-    /// To whom it was issued.
-    pub client_id: ClientId,
-    /// `sub`.
-    pub subject: String,
-    /// `aud`.
-    pub audience: Vec<String>,
-    /// `scope`.
-    pub scope: Scope,
-    /// `iat`.
-    pub issued_at: Timestamp,
-    /// `exp`.
-    pub expires_at: Timestamp,
-}
-
-/// By what a token is known to the store.
-#[derive(Clone, Debug)]
-pub enum Handle {
-    /// A JWT, by its `jti`.
-    Jwt(String),
-    /// An opaque token, by its digest.
-    Opaque(TokenDigest),
-}
-
 /// Reads an access token of either kind. Nothing about why it is refused reaches the caller's client.
 pub async fn access_token(
     app: &App,
     catalog: &Catalog,
     token: &str,
     now: Timestamp,
-) -> Result<GenuineAccessToken, OAuthError> {
+) -> Result<Arc<GenuineAccessToken>, OAuthError> {
     if let Some(opaque) = OpaqueToken::parse(Kind::Access, token) {
         return opaque_access_token(app, &opaque.digest(), now).await;
     }
     jwt_access_token(app, catalog, token, now)
 }
 
-/// Reads an access token that is a JWT. Needs no database: what it rests on is not looked at.
+/// Reads an access token that is a JWT. Needs no database: what it rests on is not looked at. A signature that was found to be
+/// good is not checked again.
 pub fn jwt_access_token(
     app: &App,
     catalog: &Catalog,
     token: &str,
     now: Timestamp,
-) -> Result<GenuineAccessToken, OAuthError> {
+) -> Result<Arc<GenuineAccessToken>, OAuthError> {
     let ring = app.key_ring(catalog)?;
+    if let Some(known) = app.verified_tokens().get(token, &ring, now) {
+        return Ok(known);
+    }
     let expected = Expected {
         typ: &[access::TYP],
         issuer: app.issuer(),
@@ -77,14 +54,24 @@ pub fn jwt_access_token(
         allow_expired: false,
     };
     let claims = jwt::verify(&ring, token, &expected).map_err(|error| refused(&error))?;
-    from_claims(&claims).ok_or_else(|| Reason::AccessTokenInvalid.into())
+    let genuine = Arc::new(from_claims(&claims).ok_or(Reason::AccessTokenInvalid)?);
+    let kid = jwt::kid(token);
+    if let Some((kid, key)) = kid.and_then(|kid| ring.verifier(&kid, now).map(|key| (kid, key))) {
+        let verified = Verified {
+            token: genuine.clone(),
+            kid: kid.into(),
+            alg: key.alg(),
+        };
+        app.verified_tokens().remember(token, verified);
+    }
+    Ok(genuine)
 }
 
 async fn opaque_access_token(
     app: &App,
     digest: &TokenDigest,
     now: Timestamp,
-) -> Result<GenuineAccessToken, OAuthError> {
+) -> Result<Arc<GenuineAccessToken>, OAuthError> {
     let stored = app
         .store()
         .access_token(digest)
@@ -93,22 +80,7 @@ async fn opaque_access_token(
     if stored.expires_at <= now {
         return Err(Reason::AccessTokenInvalid.into());
     }
-    Ok(stored.into())
-}
-
-impl From<AccessToken> for GenuineAccessToken {
-    fn from(stored: AccessToken) -> Self {
-        Self {
-            handle: Handle::Opaque(stored.digest),
-            grant_id: stored.grant_id,
-            client_id: stored.client_id,
-            subject: stored.content.subject,
-            audience: stored.content.audience,
-            scope: stored.content.scope,
-            issued_at: stored.created_at,
-            expires_at: stored.expires_at,
-        }
-    }
+    Ok(Arc::new((&stored).into()))
 }
 
 fn from_claims(claims: &Map<String, Value>) -> Option<GenuineAccessToken> {

@@ -36,6 +36,7 @@ mod races_people;
 mod registration;
 mod rows;
 mod smoke;
+mod standing;
 mod store;
 mod support;
 mod sweeping;

@@ -9,7 +9,7 @@ use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis::client_auth::Presented;
-use portcullis::endpoints::token;
+use portcullis::endpoints::{introspect, token};
 use portcullis::http::extract::client_form::ClientForm;
 use portcullis::jobs::catalog_watch;
 use portcullis::model::api::AccessTokenFormat;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::support::{
-    AuthRequest, Browser, ClientSpec, DEVICE_GRANT, Device, TestClient, TestDb, TestServer, Tokens, api,
+    AuthRequest, Browser, ClientSpec, DEVICE_GRANT, Device, TestClient, TestDb, TestServer, Tokens, api, claims,
 };
 
 /// What went over the wire since the last look.
@@ -402,18 +402,99 @@ async fn postgres_answers_an_introspection_with_two_reads() {
     }
 }
 
+/// Each asks for its client, and then for what the token rests on: that is read for many at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_a_hundred_introspections_with_few_reads_of_standings() {
+    let Some((server, wire)) = tapped().await else { return };
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        tokens.push(server.code_flow(&client, "openid").await.access);
+    }
+    wire.take();
+    let mut crowd = tokio::task::JoinSet::new();
+    for token in tokens.iter().cycle().take(100) {
+        let (server, client, token) = (server.clone(), client.clone(), token.clone());
+        crowd.spawn(async move {
+            let answer = server.introspect(&client, &token).await.expect(200).json();
+            // Each its own: nobody is told of another token.
+            assert_eq!(
+                (&answer["active"], &answer["jti"]),
+                (&true.into(), &claims(&token)["jti"])
+            );
+        });
+    }
+    crowd.join_all().await;
+    let traffic = wire.take();
+    let of_standings = |statement: &&String| statement.contains("revoked_jwt");
+    let reads = traffic.statements.iter().filter(of_standings).count();
+    assert!((1..=50).contains(&reads), "{reads} reads for 100 requests");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_answers_userinfo_with_one_read_beside_the_catalog() {
+    let Some((server, wire)) = tapped().await else { return };
+    let settings = api("https://api.example", &["api:read"], AccessTokenFormat::Opaque);
+    server.add_api("https://api.example", settings).await;
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    for scope in ["openid", "openid api:read"] {
+        let token = server.code_flow(&client, scope).await.access;
+        server.userinfo(&token).await.expect(200);
+        wire.take();
+        server.userinfo(&token).await.expect(200);
+        let traffic = wire.take();
+        assert!(traffic.round_trips <= 2, "{scope}: {traffic:#?}");
+    }
+}
+
+/// While nobody writes, what was read is what is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_answers_about_a_token_without_a_query_until_somebody_writes() {
+    let server = TestServer::new(TestDb::sqlite().await).await;
+    let settings = api("https://api.example", &["api:read"], AccessTokenFormat::Opaque);
+    server.add_api("https://api.example", settings).await;
+    let client = server.add_client(ClientSpec::web("shop")).await;
+    for scope in ["openid", "openid api:read"] {
+        let token = server.code_flow(&client, scope).await.access;
+        assert!(queries_about(&server, &client, &token).await.0 > 0, "{scope}");
+        for _ in 0..3 {
+            assert_eq!(queries_about(&server, &client, &token).await, (0, true), "{scope}");
+        }
+        // Another process writes, and it has nothing to do with the token.
+        let other = server.db.open().await;
+        other.revoke_jwt(scope, server.app.clock().now()).await.unwrap();
+        let (queries, active) = queries_about(&server, &client, &token).await;
+        assert!(queries > 0 && active, "{scope}");
+        assert_eq!(queries_about(&server, &client, &token).await, (0, true), "{scope}");
+    }
+}
+
+/// The queries of an introspection, and whether the token counts.
+async fn queries_about(server: &TestServer, client: &TestClient, token: &str) -> (u32, bool) {
+    let form = form_of(client, &format!("token={token}"));
+    let (response, queries) = counted(server.app.metrics(), introspect::post(State(server.app.clone()), form)).await;
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    (queries.count, body["active"] == true)
+}
+
 /// Straight to the endpoint: the log layer in front of it counts for itself.
 async fn queries_of_client_credentials(server: &TestServer, client: &TestClient) -> u32 {
-    let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
-    let authorization = format!("Basic {}", STANDARD.encode(pair));
-    let params = Params::parse(b"grant_type=client_credentials").unwrap();
-    let presented = Presented::from_request(&[authorization.as_bytes()], &params, &[]).unwrap();
-    let form = ClientForm {
-        params,
-        presented,
-        caller: Caller::default(),
-    };
+    let form = form_of(client, "grant_type=client_credentials");
     let (response, queries) = counted(server.app.metrics(), token::post(State(server.app.clone()), form)).await;
     assert_eq!(response.status(), 200);
     queries.count
+}
+
+/// What the client sends, as its endpoint is given it.
+fn form_of(client: &TestClient, body: &str) -> ClientForm {
+    let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
+    let authorization = format!("Basic {}", STANDARD.encode(pair));
+    let params = Params::parse(body.as_bytes()).unwrap();
+    let presented = Presented::from_request(&[authorization.as_bytes()], &params, &[]).unwrap();
+    ClientForm {
+        params,
+        presented,
+        caller: Caller::default(),
+    }
 }
