@@ -30,7 +30,7 @@ name: n{n}
 restapi: {listen: "127.0.0.1:{api}", connect_address: "127.0.0.1:{api}"}
 etcd3: {host: "127.0.0.1:{etcd}"}
 bootstrap:
-  dcs: {ttl: 20, loop_wait: 1, retry_timeout: 5, synchronous_mode: true}
+  dcs: {ttl: 20, loop_wait: 1, retry_timeout: 5, synchronous_mode: true, postgresql: {use_pg_rewind: true}}
   initdb: [auth: trust, encoding: UTF8, locale: C.UTF-8, no-sync, wal-segsize: "1"]
 postgresql:
   listen: 127.0.0.1:{port}
@@ -38,6 +38,8 @@ postgresql:
   data_dir: {home}/n{n}
   bin_dir: {bin}
   pgpass: {home}/pgpass{n}
+  remove_data_directory_on_diverged_timelines: true
+  remove_data_directory_on_rewind_failure: true
   authentication: {superuser: {username: postgres}, replication: {username: postgres}}
   pg_hba: ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
   parameters: {unix_socket_directories: {home}, max_connections: 60, shared_buffers: 16MB, autovacuum: "off"}
