@@ -20,10 +20,15 @@ pub(super) async fn is_there(connection: &mut impl sqlx::Connection) -> bool {
     matches!(timeout(TEST_LIMIT, connection.ping()).await, Ok(Ok(())))
 }
 
-/// Does `work` within `limit`.
-pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let answer = timeout(limit, work).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+/// Does `work`, for so long at most.
+pub(super) async fn until<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = timeout(limit, work).await;
+    outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+}
+
+/// Waits, for others to do something that nobody tells of.
+pub(super) async fn pause(time: Duration) {
+    sleep(time).await;
 }
 
 /// What one request may wait for, and whether its connections can be trusted.

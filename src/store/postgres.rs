@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgListener, PgPoolOptions};
 use sqlx::types::Json;
 
 use super::lending::{Lender, Source as _};
@@ -35,6 +35,17 @@ impl Pg {
     /// A connection of its own, for work that takes its time.
     pub(super) async fn open_connection(&self) -> Result<PgConnection> {
         self.lender.source().connect().await
+    }
+
+    /// A connection of its own that hears notifications. It hangs on a pool of sqlx's, whose one connection it is.
+    pub(super) async fn listener(&self) -> Result<PgListener> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(self.lender.source().primary().await?)
+            .await?;
+        Ok(PgListener::connect_with(&pool).await?)
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::lending::{LONGEST_LIFE, Source};
-use super::patience::{Patience, is_there, within};
+use super::patience::{Patience, is_there, until};
 use super::{Backend as _, Result, StoreError, StoreOptions, statements};
 use crate::config::Hosts;
 
@@ -80,9 +80,17 @@ impl Server {
             Ok(connection)
         };
         match host.limit {
-            Some(limit) => within(limit, attempt).await,
+            Some(limit) => until(limit, attempt).await,
             None => attempt.await,
         }
+    }
+
+    /// How to connect to the host that takes writes now.
+    pub(super) async fn primary(&self) -> Result<PgConnectOptions> {
+        // What cannot be closed is gone already.
+        self.connect().await?.close().await.unwrap_or_default();
+        let at = self.current.load(Ordering::Acquire);
+        Ok(self.hosts[at].connect.clone())
     }
 
     /// Notes which host let us in.
@@ -130,7 +138,7 @@ impl Source for Server {
             return is_there(connection).await;
         }
         // A primary that has become a standby answers, too.
-        matches!(within(LONGEST_WAIT, is_read_only(connection)).await, Ok(false))
+        matches!(until(LONGEST_WAIT, is_read_only(connection)).await, Ok(false))
     }
 
     fn outlives(&self, age: Duration) -> bool {
