@@ -101,6 +101,43 @@
 //! 105 ms). Instead of compile-time checked SQL, every statement is declared in one list that a test prepares on both
 //! databases, and the two schemas are compared column by column.
 //!
+//! # More than one machine: the database
+//!
+//! Nodes keep nothing, so what must survive a machine is the database. Its copies are PostgreSQL's business: a standby follows the
+//! primary, and something outside promotes it when that is lost. The URL names all hosts, and a new connection goes to the first that
+//! takes writes, starting with the one that did so last (`store/servers.rs`); asking costs one round trip for each connection, which
+//! lives half an hour, and none for a request. A host gets a second to answer, so that one without power does not use up the
+//! patience of a request. When the host changes, no connection from before is used again: the old primary may be running still, cut
+//! off from the others, and take writes that nobody else will ever see. A connection in doubt is asked whether it takes writes, and
+//! not only whether it is there, since a primary that became a standby is there, too.
+//!
+//! No read goes to a standby. It is behind, by milliseconds or by hours, and whatever is read here decides on something: a code that
+//! is spent, a grant that was ended, a client that was disabled. What may be stale, discovery and the key set, needs no database.
+//!
+//! What a promotion keeps depends on when the primary answers a commit:
+//!
+//! | setting of PostgreSQL | the primary is lost | the primary, then its disk |
+//! |---|---|---|
+//! | `synchronous_standby_names` set, `synchronous_commit = on` | every answered code, rotation, revocation and sign-out holds on the standby | the same |
+//! | the same with `remote_apply` | the same; it costs the replay, and gains nothing, since no read goes there | the same |
+//! | the same with `remote_write` | the same, unless the standby's machine stops in the same moment | the same |
+//! | Patroni, `synchronous_mode: true` | the same while a standby follows; alone it goes on without | the same |
+//! | … and `synchronous_mode_strict: true` | always the same; alone it takes no writes, and nodes answer 503 | the same |
+//! | no synchronous standby | what was answered in the last moment may be undone: `portcullis after-restore` | the same |
+//! | `synchronous_commit = off` or `local` | as without | as without |
+//!
+//! A commit that had no answer may be there afterwards or not, and once at most: whoever asks again is told so by the rules for lost
+//! answers. PostgreSQL shows a commit to nobody before the standby has it, so nothing is answered on the strength of one that is lost.
+//! A statement that is cut off in that wait counts as unanswered here; an operator must not cancel one (`pg_cancel_backend`), since
+//! PostgreSQL then calls it done.
+//!
+//! What a node does, and when: a broken connection, a server that starts, stops or takes no writes is 503 with `Retry-After` at once;
+//! one that says nothing, after `database.statement_timeout` and half a second. Then every older connection is tested before its next
+//! use. Without any primary each request tries all hosts once. Measured on two cores with eight people at two nodes, all of it under
+//! the load of other work: requests were served again 0.2 to 0.7 s after the promotion. The promotion itself is Patroni's
+//! `ttl` when a machine is lost (20 s), and under a second when an operator hands over. `rows::failover` kills, promotes and hands over
+//! under load and then asks for everything that was promised.
+//!
 //! # Sign-in
 //!
 //! Every attempt costs one argon2id hash, whether or not the user exists. Hashing runs beside the request threads with as

@@ -5,8 +5,9 @@ use crate::time::Timestamp;
 
 statements! {
     INSPECT = "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database()),
-            extract(epoch FROM clock_timestamp())::bigint, current_setting('max_connections')::bigint",
-        "SELECT 'SQLite ' || sqlite_version(), c.page_count * s.page_size, unixepoch(), NULL
+            extract(epoch FROM clock_timestamp())::bigint, current_setting('max_connections')::bigint,
+            current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> ''",
+        "SELECT 'SQLite ' || sqlite_version(), c.page_count * s.page_size, unixepoch(), NULL, NULL, NULL
             FROM pragma_page_count c, pragma_page_size s";
     COUNT_PEOPLE_AND_APPS = "SELECT (SELECT count(*) FROM users WHERE disabled_at IS NULL),
             (SELECT count(*) FROM users WHERE disabled_at IS NULL AND is_admin),
@@ -25,6 +26,17 @@ pub struct Inspection {
     pub clock: Timestamp,
     /// How many connections it takes from everybody together. `None` where there is no such bound.
     pub max_connections: Option<i64>,
+    /// What its answer to a commit is worth. `None` where that is not a matter of settings.
+    pub commits: Option<Commits>,
+}
+
+/// When PostgreSQL acknowledges a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commits {
+    /// `synchronous_commit`.
+    pub synchronous: String,
+    /// Whether `synchronous_standby_names` names any.
+    pub standbys: bool,
 }
 
 /// What is registered, without what is disabled.
@@ -41,15 +53,18 @@ pub struct Registered {
 impl Store {
     /// Looks at the database, whatever its schema.
     pub async fn inspect(&self) -> Result<Inspection> {
-        let (version, bytes, clock, max_connections): (String, i64, i64, Option<i64>) =
+        type Row = (String, i64, i64, Option<i64>, Option<String>, Option<bool>);
+        let (version, bytes, clock, max_connections, synchronous, standbys): Row =
             on!(self.reader(), |db| sqlx::query_as(db.text(&INSPECT))
                 .fetch_one(&mut *db)
                 .await?)?;
+        let commits = synchronous.zip(standbys);
         Ok(Inspection {
             version,
             bytes,
             clock: Timestamp(clock),
             max_connections,
+            commits: commits.map(|(synchronous, standbys)| Commits { synchronous, standbys }),
         })
     }
 

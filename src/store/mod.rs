@@ -63,7 +63,7 @@ pub use consents::{AppOfUser, Withdrawal};
 pub use device_grants::{DeviceAnswer, DeviceApproval, DeviceStart, LiveDevices, LoadedDeviceGrant};
 pub use error::StoreError;
 pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, NewGrant, NewTokens};
-pub use inspection::{Inspection, Registered};
+pub use inspection::{Commits, Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{Info, OpaqueInfo, OpaqueStanding, PersonStanding, Standing};
 pub use logouts::LogoutNotice;

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use crate::cli::output;
 use machine::{data_dir, disk, open_files};
 use reach::{certificate, clock, configuration, fetches, issuer, network, proxies, registration};
-use storage::{connections, database, history, master_key, people_and_apps, schema, signing_keys, writes};
+use storage::{commits, connections, database, history, master_key, people_and_apps, schema, signing_keys, writes};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub const CHECKS: &[Check] = &[
     schema,
     writes,
     connections,
+    commits,
     history,
     master_key,
     signing_keys,

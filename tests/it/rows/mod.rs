@@ -24,6 +24,7 @@ mod documents;
 mod dump;
 mod encryption;
 mod exhaustion;
+mod failover;
 mod faults;
 mod forged_jwts;
 mod frontchannel_logout;

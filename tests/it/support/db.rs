@@ -177,17 +177,26 @@ impl TestDb {
         }
     }
 
-    /// The database of a PostgreSQL server that nobody else uses.
-    pub async fn on(cluster: &Cluster) -> Self {
-        let url = cluster.url();
-        let store = Self::try_open(&url, false).await.unwrap();
-        store.migrate().await.unwrap();
-        store.close().await;
+    /// The migrated database of a PostgreSQL server that nobody else uses, at another address.
+    pub fn at(url: &str) -> Self {
         Self {
-            url,
+            url: url.to_owned(),
             connections: CONNECTIONS,
             kind: Kind::Private,
         }
+    }
+
+    /// The database of a PostgreSQL server that nobody else uses.
+    pub async fn on(cluster: &Cluster) -> Self {
+        Self::migrated(&cluster.url()).await
+    }
+
+    /// The database of whichever server that is, which gets its tables.
+    pub async fn migrated(url: &str) -> Self {
+        let store = Self::try_open(url, false).await.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+        Self::at(url)
     }
 
     async fn new_postgres(how: &str) -> Self {

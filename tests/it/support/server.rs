@@ -111,6 +111,13 @@ impl TestServer {
         Self::node(self.db.clone(), self.app.config().clone(), clock).await
     }
 
+    /// The same node, with its database at another address for those who look past the node.
+    pub fn beside(&self, db: TestDb) -> Self {
+        let (app, router) = (self.app.clone(), self.router.clone());
+        let db = Arc::new(db);
+        Self(Arc::new(Node { app, router, db }))
+    }
+
     /// A balancer without memory before these nodes: each request goes to any of them.
     pub fn any_of(nodes: &[Self]) -> Self {
         let routers: Vec<_> = nodes.iter().map(|node| node.router.clone()).collect();

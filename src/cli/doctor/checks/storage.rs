@@ -4,6 +4,7 @@ use super::Verdict::{Fail, Warn};
 use super::{DAY, Finding, bad, bytes, ok};
 use crate::cli::doctor::facts::{Database, Facts};
 use crate::cli::output;
+use crate::config::Hosts;
 use crate::model::signing_key::{KeyState, SigningKey};
 use crate::protocol::signing_alg::SigningAlg;
 use crate::store::MigrationState;
@@ -86,6 +87,30 @@ pub fn connections(facts: &Facts) -> Option<Finding> {
             "there is room for one node only; a second one will fail under load",
         ),
         _ => ok(NAME, format!("{message}: room for {nodes} nodes")),
+    }
+}
+
+pub fn commits(facts: &Facts) -> Option<Finding> {
+    const NAME: &str = "commits";
+    let commits = facts.database.as_ref().ok()?.inspection.commits.as_ref()?;
+    let hosts = Hosts::parse(facts.config.database.url.expose()).map_or(1, |hosts| hosts.each.len());
+    // `local` waits for no standby, `remote_write` for one that may still lose it in a power cut of its own.
+    match (commits.synchronous.as_str(), commits.standbys) {
+        ("off", _) => bad(
+            NAME,
+            Warn,
+            "synchronous_commit is off: a crash of PostgreSQL undoes what was answered before it",
+            "set synchronous_commit = on",
+        ),
+        ("on" | "remote_apply", true) => ok(NAME, "a standby has each before it is answered"),
+        _ if hosts > 1 => bad(
+            NAME,
+            Warn,
+            "a host that takes over may lack the last ones: what was spent and revoked in them is live again there",
+            "set synchronous_standby_names (Patroni: synchronous_mode) and synchronous_commit = on; without, run \
+             `portcullis after-restore` after each failover",
+        ),
+        _ => ok(NAME, "on disk before they are answered"),
     }
 }
 

@@ -1,10 +1,10 @@
 use crate::cli::doctor::facts::{Answer, CertificateFound, Database, Directory, MasterKeyFound};
 use crate::cli::tls::Validity;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::model::signing_key::SigningKey;
 use crate::outbound::OutboundError;
 use crate::protocol::signing_alg::SigningAlg;
-use crate::store::{Inspection, MigrationState, Registered};
+use crate::store::{Commits, Inspection, MigrationState, Registered};
 use crate::time::Timestamp;
 
 use super::Verdict::{Fail, Warn};
@@ -25,6 +25,7 @@ fn healthy() -> Facts {
                 bytes: 12_500_000,
                 clock: NOW.plus(1),
                 max_connections: Some(100),
+                commits: Some(commits("on", false)),
             },
             schema: Ok(MigrationState::Current),
             write: Some(Ok(())),
@@ -48,6 +49,13 @@ fn healthy() -> Facts {
         open_files: Some(65536),
         doubted_since: None,
         config,
+    }
+}
+
+fn commits(synchronous: &str, standbys: bool) -> Commits {
+    Commits {
+        synchronous: synchronous.to_owned(),
+        standbys,
     }
 }
 
@@ -223,7 +231,29 @@ fn the_database_is_judged() {
         verdict("connections", |facts| db(facts).inspection.max_connections = None),
         None
     );
-    for name in ["schema", "writes", "connections", "signing keys", "people and apps"] {
+    for (url, synchronous, standbys, expected, message) in [
+        ("postgres://a/d", "on", false, Verdict::Ok, "on disk"),
+        ("postgres://a/d", "remote_apply", true, Verdict::Ok, "a standby has"),
+        ("postgres://a/d", "off", true, Warn, "undoes what was answered"),
+        ("postgres://a,b/d", "on", true, Verdict::Ok, "a standby has"),
+        ("postgres://a,b/d", "on", false, Warn, "may lack the last ones"),
+        ("postgres://a,b/d", "local", true, Warn, "may lack the last ones"),
+        ("postgres://a,b/d", "remote_write", true, Warn, "may lack the last ones"),
+    ] {
+        says("commits", expected, message, |facts| {
+            facts.config.database.url = Secret::new(url.to_owned());
+            db(facts).inspection.commits = Some(commits(synchronous, standbys));
+        });
+    }
+    assert_eq!(verdict("commits", |facts| db(facts).inspection.commits = None), None);
+    for name in [
+        "schema",
+        "writes",
+        "connections",
+        "commits",
+        "signing keys",
+        "people and apps",
+    ] {
         assert_eq!(
             verdict(name, |facts| facts.database = Err("gone".to_owned())),
             None,
