@@ -74,7 +74,7 @@ previous_commit() {
 
 # added <path>: the last commit on the main line that added a file there
 added() {
-    git log -1 --first-parent --diff-merges=first-parent --diff-filter=A --format=%H -- "$1"
+    git log -1 --first-parent --diff-merges=first-parent --no-patch --diff-filter=A --format=%H -- "$1"
 }
 
 main "$@"
