@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
 use crate::router::{metrics_router, router};
-use crate::store::{MigrationState, StoreError};
+use crate::store::{CatalogPace, MigrationState, StoreError};
 use crate::telemetry;
 use crate::telemetry::traces::Traces;
 use crate::time::Clock;
@@ -68,6 +68,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     let rotating = tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
+    let catalog = tokio::spawn(jobs::catalog_watch::run(
+        app.clone(),
+        CatalogPace::default(),
+        stop.clone(),
+    ));
     let telling = tokio::spawn(jobs::backchannel_logout::run(app.clone(), stop.clone()));
     // Ends after the requests that may still leave events.
     let served = CancellationToken::new();
@@ -81,6 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     sweeping.await?;
     rotating.await?;
     watching.await?;
+    catalog.await?;
     if let Some(metering) = metering {
         metering.await??;
     }
