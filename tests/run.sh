@@ -3,7 +3,8 @@
 # The long form of the last is tests/cluster.sh.
 #
 #   tests/run.sh                     everything
-#   tests/run.sh rust|clients|browser|cluster   one part (or several)
+#   tests/run.sh rust|clients|browser|cluster
+#                                    one part (or several)
 #   tests/run.sh --quick             no doc tests, fewer generated cases, no Prometheus, clients on SQLite only, no browser,
 #                                    no cluster
 #
@@ -22,7 +23,7 @@ for argument in "$@"; do
     case $argument in
         --quick) quick=true ;;
         rust | clients | browser | cluster) parts+=("$argument") ;;
-        *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 if [[ ${#parts[@]} -eq 0 ]]; then

@@ -10,7 +10,7 @@ import { until } from './support/until.js';
 
 const PREVIOUS = process.env.PORTCULLIS_TEST_PREVIOUS_BIN;
 const skip = PREVIOUS ? false : 'tests/cluster.sh builds the version before';
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 let cluster;
 let flows;
@@ -77,7 +77,7 @@ async function shareEverything(here, there) {
   await flows.twice(browser, [a, b]);
 }
 
-test('ft_27_the version before and this one serve side by side', { skip, timeout: 240_000 }, async (t) => {
+test('ft_27_two_versions_serve_side_by_side', { skip, timeout: 240_000 }, async (t) => {
   const [one, two, three] = cluster.nodes;
 
   await t.test('this version migrates while the other serves', async () => {

@@ -13,7 +13,7 @@ import { startHaproxy } from './haproxy.js';
 import { until } from './until.js';
 
 const run = promisify(execFile);
-const START_MS = 30_000;
+const START_MS = 60_000;
 const STOP_MS = 30_000;
 
 /**
