@@ -86,6 +86,19 @@
 //! notifications on: changes then wait for the next beat, a second at most, and are as exact. A change by hand (`psql`) waits for
 //! nobody: it counts within milliseconds, and within three seconds at the latest. Of clients, the 4096 that are used most are kept.
 //!
+//! # Several nodes, and two versions at once
+//!
+//! A balancer learns from `/readyz` that a node is about to stop, and it learns so late: a check interval or two. Until then it
+//! sends requests, and what closes its door at the signal answers them with a refused connection. So a stopping node says so first
+//! and serves on for `server.shutdown_delay`. In that time each HTTP/1 answer closes its connection: one that is told on an answer
+//! is never closed under a request, as an idle one may be. HTTP/2 has a frame for it (GOAWAY), which is sent when the delay is over.
+//!
+//! A new version migrates while nodes of the one before serve, and those may be started again, by a supervisor or by whoever goes
+//! back. That only works if migrations add (expand), and what they made needless goes a release later (contract). The migration
+//! itself carries the difference, in its name ([`crate::store::Schema`]), because the name is what comes into the database and
+//! can be read by a program that was built before: a table for it would have to be written by each migration that takes away, and a
+//! forgotten line would be found in production. A test reads the migrations for statements that take away.
+//!
 //! # Older databases
 //!
 //! A restored backup is well-formed and wrong: what was spent since is fresh in it. No row can tell that, so each node notes

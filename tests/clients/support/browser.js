@@ -10,10 +10,15 @@ const MAX_HOPS = 10;
 export class Browser {
   #cookies = new Map();
   #ca;
+  #heard;
 
-  /** `ca`: the certificate (PEM) to trust where an address is https. */
-  constructor({ ca } = {}) {
+  /**
+   * `ca`: the certificate (PEM) to trust where an address is https. `heard({ url, method, status, headers })` is told of every
+   * answer.
+   */
+  constructor({ ca, heard } = {}) {
     this.#ca = ca;
+    this.#heard = heard;
   }
 
   /**
@@ -25,6 +30,7 @@ export class Browser {
     for (let hop = 0; hop < MAX_HOPS; hop += 1) {
       const response = await send(next, { method, headers: this.#headers(next, method), ca: this.#ca }, body);
       this.#remember(response);
+      this.#heard?.({ url: next, method, status: response.status, headers: response.headers });
       const { location } = response.headers;
       if (location === undefined) {
         return { url: next, status: response.status, text: response.text, document: parse(response.text) };

@@ -57,6 +57,7 @@ function configuration({ issuer, port, database, directory, tls }) {
 [server]
 data_dir = "${directory}"
 listen = "127.0.0.1:${port}"
+shutdown_delay = "0s"
 ${tls ? `tls_certificate = "${tls.certificate}"\ntls_key = "${tls.key}"\n` : ''}
 [database]
 url = "${database.url}"
@@ -66,7 +67,8 @@ master_key_file = "${join(directory, 'master.key')}"
 `;
 }
 
-async function createUser(portcullis, directory, claims = {}) {
+/** Makes the user alice, with the claims of a file in `directory`. */
+export async function createUser(portcullis, directory, claims = {}) {
   const user = { username: 'alice', password: `-${randomBytes(12).toString('base64url')}` }; // what looks like a flag is a password too
   const file = join(directory, 'alice.json');
   await writeFile(file, JSON.stringify(claims));
@@ -80,7 +82,8 @@ function createDatabase(target = 'demo', directory) {
   return { url: `sqlite://${join(directory, 'portcullis.db')}`, drop: async () => {} };
 }
 
-async function createOnPostgres() {
+/** An empty database on PORTCULLIS_TEST_POSTGRES: `{ url, drop() }`. */
+export async function createOnPostgres() {
   const server = process.env.PORTCULLIS_TEST_POSTGRES;
   if (!server) throw new Error('PORTCULLIS_TEST_POSTGRES is not set: tests/run.sh starts a server and sets it');
   const name = `portcullis_clients_${randomBytes(6).toString('hex')}`;

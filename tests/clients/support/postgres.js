@@ -16,7 +16,8 @@ export async function startOnPostgres() {
   }
 }
 
-async function seed(portcullis) {
+/** Makes an API and the three clients, with `portcullis(…arguments)`. */
+export async function seed(portcullis) {
   await portcullis('api', 'create', AUDIENCE, '--name', 'Example', '--scope', 'api:read=Read');
   const webScope = 'openid profile email offline_access';
   const deviceScope = 'openid profile offline_access';

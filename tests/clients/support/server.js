@@ -34,9 +34,9 @@ export async function startDemo() {
   }
 }
 
-/** Starts the binary; `log()` is what it wrote to stderr so far. */
-export function launch(args, env) {
-  const child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts the binary, or another; `log()` is what it wrote to stderr so far. */
+export function launch(args, env, binary = BINARY) {
+  const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (log = (log + text).slice(-20_000)));
   child.log = () => log;
@@ -50,11 +50,11 @@ export function launch(args, env) {
   return child;
 }
 
-/** SIGTERM, and SIGKILL to one that does not heed it: which fails the test file. */
-export async function end(child) {
+/** SIGTERM, and SIGKILL to one that does not heed it: which fails the test file. Resolves to how it ended. */
+export async function end(child, ms = STOP_MS) {
   child.kill('SIGTERM');
   try {
-    await within(STOP_MS, child.ended, 'the server did not stop on SIGTERM');
+    return await within(ms, child.ended, 'the server did not stop on SIGTERM');
   } catch (error) {
     child.kill('SIGKILL');
     throw error;

@@ -1,0 +1,3 @@
+// For tests beside this folder, which have no packages of their own.
+
+export * from 'jose';
