@@ -1,0 +1,442 @@
+//! Portcullis itself: installed as its README says, by its own commands and its own pages.
+
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::contender::{Contender, Gauges, Load, Role};
+use crate::http::{Connection, Cookies, basic, bearer, form, form_request, get_request, post_head};
+use crate::load::{CONNECTIONS, Scripts};
+use crate::process::{Process, free_address};
+use crate::script::{CodeFlow, DevicePolls, Repeat, Rotation, SignIn};
+use crate::visitor::{Visitor, code_in, form_head};
+use crate::workload::{DEVICES, TOKENS, Workload};
+
+const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const CALLBACK: &str = "https://web.example/callback";
+const PASSWORD: &str = "correct horse battery staple";
+const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// As in `config/default.toml`, and a bit for clocks: no poll is early.
+const DEVICE_INTERVAL: Duration = Duration::from_millis(5_050);
+const VERIFIER: &str = "a-code-verifier-of-forty-three-characters-or-more";
+/// How many sign in at the same time where that is measured, each a user of their own.
+pub const SIGN_INS: usize = 8;
+
+/// The limits of device codes would refuse this load, which all comes from one address. Everything else is at its default.
+const CONFIGURATION: &str = "[limits]\ndevice_codes_per_address = \"off\"\n";
+
+/// How much is made ready for the workloads.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Live tokens that are looked up.
+    pub tokens: usize,
+    /// Devices that wait.
+    pub devices: usize,
+}
+
+impl Size {
+    /// As measured.
+    pub const FULL: Self = Self {
+        tokens: TOKENS,
+        devices: DEVICES,
+    };
+    /// To see that it works.
+    pub const SMOKE: Self = Self { tokens: 2, devices: 40 };
+}
+
+/// An installation that is there, with everything registered, and serves or not.
+pub struct Installation {
+    folder: PathBuf,
+    address: SocketAddr,
+    role: Role,
+    database: Option<(String, Option<u32>)>,
+    service: String,
+    web: String,
+    /// The authentication of the APIs that look tokens up, for JWTs and for opaque tokens.
+    apis: [String; 2],
+}
+
+impl Installation {
+    /// Makes the database and registers what the workloads need. With `database`, on that PostgreSQL database (and the
+    /// server's first process, to weigh it), else on SQLite in `folder`.
+    pub fn new(folder: &Path, database: Option<(String, Option<u32>)>) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let address = free_address()?;
+        let mut configuration = format!(
+            "issuer = \"http://localhost:{}\"\n{CONFIGURATION}[server]\nlisten = \"{address}\"\ndata_dir = \"data\"\n",
+            address.port()
+        );
+        if let Some((url, _)) = &database {
+            configuration += &format!("[database]\nurl = \"{url}\"\n");
+        }
+        std::fs::write(folder.join("portcullis.toml"), configuration)?;
+        let run = |arguments: &[&str]| command(folder, arguments);
+        run(&["migrate"])?;
+        for (audience, scope, more) in [
+            ("https://es.example", "es:read=Read", ["--algorithm", "ES256"]),
+            ("https://rs.example", "rs:read=Read", ["--algorithm", "RS256"]),
+            ("https://opaque.example", "opaque:read=Read", ["--format", "opaque"]),
+        ] {
+            let fixed = ["api", "create", audience, "--name", "API", "--scope", scope];
+            run(&[&fixed[..], &more].concat())?;
+        }
+        let client = |id: &str, more: &[&str]| -> anyhow::Result<String> {
+            let fixed = ["client", "create", "--id", id, "--name", id];
+            let made = run(&[&fixed[..], more].concat())?;
+            let secret = made["client_secret"].as_str().unwrap_or_default();
+            Ok(basic(id, secret))
+        };
+        let scopes = "openid profile email offline_access es:read opaque:read";
+        #[rustfmt::skip]
+        let web = [
+            "--redirect-uri", CALLBACK, "--trusted", "--id-token-alg", "ES256", "--scope", scopes,
+            "--grant-type", "authorization_code", "--grant-type", "refresh_token",
+        ];
+        let machine = [
+            "--grant-type",
+            "client_credentials",
+            "--scope",
+            "es:read rs:read opaque:read",
+        ];
+        let service = client("service", &machine)?;
+        let web = client("web", &web)?;
+        client("tv", &["--public", "--grant-type", "device_code", "--scope", "openid"])?;
+        let apis = [
+            client("es-api", &["--resource-server-for", "https://es.example"])?,
+            client("opaque-api", &["--resource-server-for", "https://opaque.example"])?,
+        ];
+        for number in 0..SIGN_INS {
+            let user = user(number);
+            run(&[
+                "user",
+                "create",
+                &user,
+                "--password",
+                PASSWORD,
+                "--email",
+                &format!("{user}@example.org"),
+            ])?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            address,
+            role: if database.is_some() {
+                Role::OursOnPostgres
+            } else {
+                Role::OursOnSqlite
+            },
+            database,
+            service,
+            web,
+            apis,
+        })
+    }
+
+    /// Starts the server; and how long it took from starting the process to the first answer.
+    pub async fn serve(&self) -> anyhow::Result<(Process, Duration)> {
+        let log = OpenOptions::new().create(true).append(true).open(self.log())?;
+        let mut serve = Command::new(PORTCULLIS);
+        serve.arg("serve").current_dir(&self.folder).stderr(log);
+        Process::answering(&mut serve, self.address, DISCOVERY).await
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("requests.log")
+    }
+}
+
+fn user(number: usize) -> String {
+    format!("user{number}")
+}
+
+/// Runs one of the server's commands, which prints JSON.
+fn command(folder: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
+    let errors = folder.join("commands.log");
+    let output = Command::new(PORTCULLIS)
+        .args(arguments)
+        .arg("--json")
+        .current_dir(folder)
+        .stderr(File::create(&errors)?)
+        .output()?;
+    let told = || {
+        format!(
+            "portcullis {}: {}",
+            arguments.join(" "),
+            std::fs::read_to_string(&errors).unwrap_or_default()
+        )
+    };
+    ensure!(output.status.success(), told());
+    serde_json::from_slice(&output.stdout).with_context(told)
+}
+
+/// The server, while it runs.
+pub struct Ours {
+    /// What it runs on.
+    pub installation: Installation,
+    /// The process.
+    pub process: Process,
+    size: Size,
+    name: String,
+}
+
+impl Ours {
+    /// Starts it.
+    pub async fn start(installation: Installation, size: Size, name: &str) -> anyhow::Result<Self> {
+        let (process, _) = installation.serve().await?;
+        Ok(Self {
+            installation,
+            process,
+            size,
+            name: name.to_owned(),
+        })
+    }
+
+    fn host(&self) -> String {
+        format!("localhost:{}", self.process.address.port())
+    }
+
+    fn origin(&self) -> String {
+        format!("http://{}", self.host())
+    }
+
+    fn machine(&self, scope: &str) -> Vec<u8> {
+        let fields = [("grant_type", "client_credentials"), ("scope", scope)];
+        form_request(&self.host(), "/token", &self.installation.service, &fields)
+    }
+
+    fn authorize_path(scope: &str) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
+        let query = form(&[
+            ("response_type", "code"),
+            ("client_id", "web"),
+            ("redirect_uri", CALLBACK),
+            ("scope", scope),
+            ("state", "a-state-of-a-usual-length"),
+            ("nonce", "a-nonce-of-a-usual-length"),
+            ("code_challenge", &URL_SAFE_NO_PAD.encode(digest)),
+            ("code_challenge_method", "S256"),
+        ]);
+        format!("/authorize?{query}")
+    }
+
+    /// A browser in which somebody has signed in.
+    async fn signed_in(&self, number: usize) -> anyhow::Result<Visitor> {
+        let mut visitor = Visitor::new(self.process.address, &self.origin()).await?;
+        let page = visitor.open("/login").await?.page()?;
+        let user = user(number % SIGN_INS);
+        let filled_in = [("username", user.as_str()), ("password", PASSWORD)];
+        visitor.fill_in(page, &filled_in).await?.page()?;
+        Ok(visitor)
+    }
+
+    /// As many grants as asked for, of a few people; each the answer of the token endpoint.
+    async fn grants(&self, scope: &str, count: usize) -> anyhow::Result<Vec<Value>> {
+        let path = Self::authorize_path(scope);
+        let mut connection = Connection::open(self.process.address).await?;
+        let mut answers = Vec::with_capacity(count);
+        let mut visitors = Vec::new();
+        for number in 0..SIGN_INS.min(count) {
+            visitors.push(self.signed_in(number).await?);
+        }
+        for number in 0..count {
+            let visitor = &mut visitors[number % SIGN_INS];
+            let code = code_in(visitor.open(&path).await?)?;
+            let fields = [
+                ("grant_type", "authorization_code"),
+                ("redirect_uri", CALLBACK),
+                ("code_verifier", VERIFIER),
+                ("code", &code),
+            ];
+            let request = form_request(&self.host(), "/token", &self.installation.web, &fields);
+            let answer = connection.exchange(&request).await?;
+            answer.expect(200, "\"access_token\"")?;
+            answers.push(serde_json::from_slice(answer.body)?);
+        }
+        Ok(answers)
+    }
+
+    async fn access_tokens(&self, scope: &str) -> anyhow::Result<Vec<String>> {
+        let answers = self.grants(scope, self.size.tokens).await?;
+        let token = |answer: &Value| answer["access_token"].as_str().map(str::to_owned);
+        answers
+            .iter()
+            .map(token)
+            .collect::<Option<_>>()
+            .context("no access token")
+    }
+
+    /// `connections` connections that look up tokens of live grants.
+    pub async fn introspection(&self, opaque: bool, connections: usize) -> anyhow::Result<Scripts> {
+        let (scope, api) = if opaque {
+            ("openid opaque:read", 1)
+        } else {
+            ("openid es:read", 0)
+        };
+        let tokens = self.access_tokens(scope).await?;
+        let request = |token: &String| {
+            form_request(
+                &self.host(),
+                "/introspect",
+                &self.installation.apis[api],
+                &[("token", token)],
+            )
+        };
+        let requests = tokens.iter().map(request).collect();
+        Ok(Repeat::all(connections, requests, 200, "\"active\":true"))
+    }
+
+    async fn userinfo(&self, opaque: bool) -> anyhow::Result<Scripts> {
+        let scope = if opaque {
+            "openid profile email opaque:read"
+        } else {
+            "openid profile email"
+        };
+        let tokens = self.access_tokens(scope).await?;
+        let is_opaque = !tokens[0].contains('.');
+        ensure!(is_opaque == opaque, "the access token for {scope} has the other form");
+        let requests = tokens
+            .iter()
+            .map(|token| get_request(&self.host(), "/userinfo", &bearer(token)));
+        Ok(Repeat::all(CONNECTIONS, requests.collect(), 200, "\"sub\""))
+    }
+
+    async fn rotation(&self) -> anyhow::Result<Scripts> {
+        let answers = self.grants("offline_access es:read", CONNECTIONS).await?;
+        let head: Arc<[u8]> = post_head(&self.host(), "/token", &self.installation.web)
+            .into_bytes()
+            .into();
+        let mut scripts: Scripts = Vec::new();
+        for answer in answers {
+            let token = answer["refresh_token"].as_str().context("no refresh token")?.to_owned();
+            scripts.push(Box::new(Rotation {
+                head: head.clone(),
+                token,
+            }));
+        }
+        Ok(scripts)
+    }
+
+    async fn code_flow(&self) -> anyhow::Result<Scripts> {
+        let path = Self::authorize_path("openid es:read");
+        let authorize: Arc<[u8]> = format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/html\r\n", self.host())
+            .into_bytes()
+            .into();
+        let token: Arc<[u8]> = post_head(&self.host(), "/token", &self.installation.web)
+            .into_bytes()
+            .into();
+        let redeem: Arc<str> = form(&[
+            ("grant_type", "authorization_code"),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ])
+        .into();
+        let mut scripts: Scripts = Vec::new();
+        for number in 0..CONNECTIONS {
+            scripts.push(Box::new(CodeFlow {
+                authorize: authorize.clone(),
+                token: token.clone(),
+                redeem: redeem.clone(),
+                cookies: self.signed_in(number).await?.cookies,
+                code: String::new(),
+            }));
+        }
+        Ok(scripts)
+    }
+
+    fn device_start(&self) -> Vec<u8> {
+        let fields = [("client_id", "tv"), ("scope", "openid")];
+        form_request(&self.host(), "/device/code", "", &fields)
+    }
+
+    async fn device_polls(&self) -> anyhow::Result<Scripts> {
+        let mut connection = Connection::open(self.process.address).await?;
+        let start = self.device_start();
+        let mut devices = Vec::with_capacity(self.size.devices);
+        for _ in 0..self.size.devices {
+            let answer = connection.exchange(&start).await?;
+            answer.expect(200, "")?;
+            let code = answer.member("device_code")?;
+            let body = form(&[("client_id", "tv"), ("grant_type", DEVICE_GRANT), ("device_code", code)]);
+            devices.push((body, Instant::now()));
+        }
+        let head: Arc<[u8]> = post_head(&self.host(), "/token", "").into_bytes().into();
+        let of_one = |devices: &[(String, Instant)]| DevicePolls {
+            head: head.clone(),
+            devices: devices.to_vec(),
+            at: 0,
+            interval: DEVICE_INTERVAL,
+        };
+        let each = self.size.devices.div_ceil(CONNECTIONS);
+        Ok(devices.chunks(each).map(|some| Box::new(of_one(some)) as _).collect())
+    }
+
+    /// People who sign in, over and over.
+    pub fn sign_ins(&self) -> Scripts {
+        let page: Arc<[u8]> = get_request(&self.host(), "/login", "").into();
+        let submit: Arc<[u8]> = form_head(&self.origin(), "/login").into_bytes().into();
+        let one = |number: usize| SignIn {
+            page: page.clone(),
+            submit: submit.clone(),
+            fields: form(&[("username", &user(number)), ("password", PASSWORD)]),
+            hidden: "csrf",
+            token: None,
+            cookies: Cookies::default(),
+        };
+        (0..SIGN_INS).map(|number| Box::new(one(number)) as _).collect()
+    }
+}
+
+#[async_trait]
+impl Contender for Ours {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    fn role(&self) -> Role {
+        self.installation.role
+    }
+
+    async fn prepare(&mut self, workload: Workload) -> anyhow::Result<Option<Load>> {
+        let everywhere = |request: Vec<u8>, needle: &'static str| Repeat::all(CONNECTIONS, vec![request], 200, needle);
+        let scripts = match workload {
+            Workload::ClientCredentialsEs256 => everywhere(self.machine("es:read"), "\"access_token\""),
+            Workload::ClientCredentialsRs256 => everywhere(self.machine("rs:read"), "\"access_token\""),
+            Workload::ClientCredentialsOpaque => everywhere(self.machine("opaque:read"), "\"access_token\""),
+            Workload::Discovery => everywhere(get_request(&self.host(), DISCOVERY, ""), "\"issuer\""),
+            Workload::Jwks => everywhere(get_request(&self.host(), "/.well-known/jwks.json", ""), "\"keys\""),
+            Workload::Refresh => self.rotation().await?,
+            Workload::CodeFlow => self.code_flow().await?,
+            Workload::IntrospectJwt => self.introspection(false, CONNECTIONS).await?,
+            Workload::IntrospectOpaque => self.introspection(true, CONNECTIONS).await?,
+            Workload::UserinfoJwt => self.userinfo(false).await?,
+            Workload::UserinfoOpaque => self.userinfo(true).await?,
+            Workload::DeviceStart => everywhere(self.device_start(), "\"device_code\""),
+            Workload::DevicePoll => self.device_polls().await?,
+        };
+        Ok(Some(Load::Requests(self.process.address, scripts)))
+    }
+
+    fn gauges(&self) -> Gauges {
+        let database = self.installation.database.as_ref();
+        Gauges {
+            server: vec![self.process.id()],
+            postgres: database.and_then(|(_, process)| *process),
+            database: database.map(|(url, _)| url.clone()),
+            log: Some(self.installation.log()),
+        }
+    }
+}
