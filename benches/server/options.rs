@@ -144,7 +144,7 @@ impl Options {
         Self {
             measures: false,
             postgres: std::env::var("PORTCULLIS_TEST_POSTGRES").ok(),
-            growth: vec![50, 100],
+            growth: vec![200, 400],
             rounds: rounds(1, 60, 10),
             mix_rounds: rounds(1, 400, 10),
             starts: 1,

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::contender::{Contender, Gauges, Load, Role};
+use crate::growth::data::{self, Grown};
 use crate::http::{Connection, Cookies, basic, bearer, form, form_request, get_request, post_head};
 use crate::load::{CONNECTIONS, Scripts};
 use crate::process::{Process, free_address};
@@ -187,6 +188,8 @@ pub struct Ours {
     pub process: Process,
     size: Size,
     name: String,
+    /// Refresh tokens of grants that have been there for long: of an API with JWTs, and of one with opaque tokens.
+    old: Option<[Vec<String>; 2]>,
 }
 
 impl Ours {
@@ -198,7 +201,17 @@ impl Ours {
             process,
             size,
             name: name.to_owned(),
+            old: None,
         })
+    }
+
+    /// Fills its database. From now on, what is looked up and rotated belongs to grants that lie anywhere in it.
+    pub async fn grow(&mut self, url: &str, rows: u64) -> anyhow::Result<Grown> {
+        self.grants("offline_access es:read", 1).await?;
+        let known = self.size.tokens.max(CONNECTIONS);
+        let grown = data::fill(url, rows, known, "offline_access opaque:read").await?;
+        self.old = Some(grown.tokens.clone());
+        Ok(grown)
     }
 
     fn host(&self) -> String {
@@ -239,8 +252,36 @@ impl Ours {
         Ok(visitor)
     }
 
+    /// Tokens of old grants, each the answer of the token endpoint to a refresh token. What replaces it takes its place.
+    async fn refreshed(&mut self, opaque: bool, count: usize) -> anyhow::Result<Vec<Value>> {
+        let mut connection = Connection::open(self.process.address).await?;
+        let host = self.host();
+        let old = self.old.as_mut().context("there are no old grants")?;
+        let tokens = &mut old[usize::from(opaque)];
+        ensure!(
+            count <= tokens.len(),
+            "{count} old grants are wanted, {} are known",
+            tokens.len()
+        );
+        let mut answers = Vec::with_capacity(count);
+        for number in 0..count {
+            let at = number * tokens.len() / count;
+            let token = &mut tokens[at];
+            let fields = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+            let request = form_request(&host, "/token", &self.installation.web, &fields);
+            let answer = connection.exchange(&request).await?;
+            answer.expect(200, "\"access_token\"")?;
+            answer.member("refresh_token")?.clone_into(token);
+            answers.push(serde_json::from_slice(answer.body)?);
+        }
+        Ok(answers)
+    }
+
     /// As many grants as asked for, of a few people; each the answer of the token endpoint.
-    async fn grants(&self, scope: &str, count: usize) -> anyhow::Result<Vec<Value>> {
+    async fn grants(&mut self, scope: &str, count: usize) -> anyhow::Result<Vec<Value>> {
+        if self.old.is_some() {
+            return self.refreshed(scope.contains("opaque"), count).await;
+        }
         let path = Self::authorize_path(scope);
         let mut connection = Connection::open(self.process.address).await?;
         let mut answers = Vec::with_capacity(count);
@@ -265,7 +306,7 @@ impl Ours {
         Ok(answers)
     }
 
-    async fn access_tokens(&self, scope: &str) -> anyhow::Result<Vec<String>> {
+    async fn access_tokens(&mut self, scope: &str) -> anyhow::Result<Vec<String>> {
         let answers = self.grants(scope, self.size.tokens).await?;
         let token = |answer: &Value| answer["access_token"].as_str().map(str::to_owned);
         answers
@@ -276,7 +317,7 @@ impl Ours {
     }
 
     /// `connections` connections that look up tokens of live grants.
-    pub async fn introspection(&self, opaque: bool, connections: usize) -> anyhow::Result<Scripts> {
+    pub async fn introspection(&mut self, opaque: bool, connections: usize) -> anyhow::Result<Scripts> {
         let (scope, api) = if opaque {
             ("openid opaque:read", 1)
         } else {
@@ -295,7 +336,7 @@ impl Ours {
         Ok(Repeat::all(connections, requests, 200, "\"active\":true"))
     }
 
-    async fn userinfo(&self, opaque: bool) -> anyhow::Result<Scripts> {
+    async fn userinfo(&mut self, opaque: bool) -> anyhow::Result<Scripts> {
         let scope = if opaque {
             "openid profile email opaque:read"
         } else {
@@ -310,7 +351,7 @@ impl Ours {
         Ok(Repeat::all(CONNECTIONS, requests.collect(), 200, "\"sub\""))
     }
 
-    async fn rotation(&self) -> anyhow::Result<Scripts> {
+    async fn rotation(&mut self) -> anyhow::Result<Scripts> {
         let answers = self.grants("offline_access es:read", CONNECTIONS).await?;
         let head: Arc<[u8]> = post_head(&self.host(), "/token", &self.installation.web)
             .into_bytes()

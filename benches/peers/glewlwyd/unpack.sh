@@ -4,7 +4,7 @@
 set -euo pipefail
 
 home=$1
-[[ ! -x $home/usr/bin/glewlwyd || ! -s $home/init.sql ]] || exit 0
+[[ ! -x $home/usr/bin/glewlwyd || ! -s $home/init.sql || ! -s $home/version ]] || exit 0
 
 simulate() { # what an installation would bring along
     apt-get -s install --no-install-recommends glewlwyd 2>/dev/null |
@@ -27,6 +27,7 @@ mkdir -p "$home"
 cd "$home"
 # shellcheck disable=SC2086 # one word for each package
 timeout 300 apt-get -qq -o APT::Sandbox::User=root download $packages
+dpkg-deb --field glewlwyd_*.deb Version >version
 for package in *.deb; do dpkg-deb --extract "$package" .; done
 rm ./*.deb
 gzip -dc usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz >init.sql

@@ -113,6 +113,6 @@ server.listen(0, '127.0.0.1', () => {
       answer(request, response);
     }
   });
-  process.stdout.write(`${issuer}\n`);
+  process.stdout.write(`127.0.0.1:${server.address().port}\n`);
 });
 process.stdin.resume().on('end', () => process.exit(0));
