@@ -42,6 +42,8 @@ pub struct Size {
     pub tokens: usize,
     /// Devices that wait.
     pub devices: usize,
+    /// Sessions in which codes are asked for; connections share them if there are fewer.
+    pub sessions: usize,
 }
 
 impl Size {
@@ -49,9 +51,14 @@ impl Size {
     pub const FULL: Self = Self {
         tokens: TOKENS,
         devices: DEVICES,
+        sessions: CONNECTIONS,
     };
     /// To see that it works.
-    pub const SMOKE: Self = Self { tokens: 2, devices: 40 };
+    pub const SMOKE: Self = Self {
+        tokens: 2,
+        devices: 40,
+        sessions: 1,
+    };
 }
 
 /// An installation that is there, with everything registered, and serves or not.
@@ -80,53 +87,7 @@ impl Installation {
             configuration += &format!("[database]\nurl = \"{url}\"\n");
         }
         std::fs::write(folder.join("portcullis.toml"), configuration)?;
-        let run = |arguments: &[&str]| command(folder, arguments);
-        run(&["migrate"])?;
-        for (audience, scope, more) in [
-            ("https://es.example", "es:read=Read", ["--algorithm", "ES256"]),
-            ("https://rs.example", "rs:read=Read", ["--algorithm", "RS256"]),
-            ("https://opaque.example", "opaque:read=Read", ["--format", "opaque"]),
-        ] {
-            let fixed = ["api", "create", audience, "--name", "API", "--scope", scope];
-            run(&[&fixed[..], &more].concat())?;
-        }
-        let client = |id: &str, more: &[&str]| -> anyhow::Result<String> {
-            let fixed = ["client", "create", "--id", id, "--name", id];
-            let made = run(&[&fixed[..], more].concat())?;
-            let secret = made["client_secret"].as_str().unwrap_or_default();
-            Ok(basic(id, secret))
-        };
-        let scopes = "openid profile email offline_access es:read opaque:read";
-        #[rustfmt::skip]
-        let web = [
-            "--redirect-uri", CALLBACK, "--trusted", "--id-token-alg", "ES256", "--scope", scopes,
-            "--grant-type", "authorization_code", "--grant-type", "refresh_token",
-        ];
-        let machine = [
-            "--grant-type",
-            "client_credentials",
-            "--scope",
-            "es:read rs:read opaque:read",
-        ];
-        let service = client("service", &machine)?;
-        let web = client("web", &web)?;
-        client("tv", &["--public", "--grant-type", "device_code", "--scope", "openid"])?;
-        let apis = [
-            client("es-api", &["--resource-server-for", "https://es.example"])?,
-            client("opaque-api", &["--resource-server-for", "https://opaque.example"])?,
-        ];
-        for number in 0..SIGN_INS {
-            let user = user(number);
-            run(&[
-                "user",
-                "create",
-                &user,
-                "--password",
-                PASSWORD,
-                "--email",
-                &format!("{user}@example.org"),
-            ])?;
-        }
+        let Registered { service, web, apis } = register(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             address,
@@ -153,6 +114,58 @@ impl Installation {
     fn log(&self) -> PathBuf {
         self.folder.join("requests.log")
     }
+}
+
+/// The clients' authentication.
+struct Registered {
+    service: String,
+    web: String,
+    apis: [String; 2],
+}
+
+/// Three APIs, one for each form of access tokens; clients; and users.
+fn register(folder: &Path) -> anyhow::Result<Registered> {
+    let run = |arguments: &[&str]| command(folder, arguments);
+    run(&["migrate"])?;
+    for (audience, scope, more) in [
+        ("https://es.example", "es:read=Read", ["--algorithm", "ES256"]),
+        ("https://rs.example", "rs:read=Read", ["--algorithm", "RS256"]),
+        ("https://opaque.example", "opaque:read=Read", ["--format", "opaque"]),
+    ] {
+        let fixed = ["api", "create", audience, "--name", "API", "--scope", scope];
+        run(&[&fixed[..], &more].concat())?;
+    }
+    for number in 0..SIGN_INS {
+        let user = user(number);
+        let email = format!("{user}@example.org");
+        run(&["user", "create", &user, "--password", PASSWORD, "--email", &email])?;
+    }
+    let client = |id: &str, more: &[&str]| -> anyhow::Result<String> {
+        let fixed = ["client", "create", "--id", id, "--name", id];
+        let made = run(&[&fixed[..], more].concat())?;
+        Ok(basic(id, made["client_secret"].as_str().unwrap_or_default()))
+    };
+    client("tv", &["--public", "--grant-type", "device_code", "--scope", "openid"])?;
+    let machine = [
+        "--grant-type",
+        "client_credentials",
+        "--scope",
+        "es:read rs:read opaque:read",
+    ];
+    let scopes = "openid profile email offline_access es:read opaque:read";
+    #[rustfmt::skip]
+    let web = [
+        "--redirect-uri", CALLBACK, "--trusted", "--id-token-alg", "ES256", "--scope", scopes,
+        "--grant-type", "authorization_code", "--grant-type", "refresh_token",
+    ];
+    Ok(Registered {
+        service: client("service", &machine)?,
+        web: client("web", &web)?,
+        apis: [
+            client("es-api", &["--resource-server-for", "https://es.example"])?,
+            client("opaque-api", &["--resource-server-for", "https://opaque.example"])?,
+        ],
+    })
 }
 
 fn user(number: usize) -> String {
@@ -245,11 +258,11 @@ impl Ours {
         let mut connection = Connection::open(self.process.address).await?;
         let mut answers = Vec::with_capacity(count);
         let mut visitors = Vec::new();
-        for number in 0..SIGN_INS.min(count) {
+        for number in 0..SIGN_INS.min(self.size.sessions) {
             visitors.push(self.signed_in(number).await?);
         }
         for number in 0..count {
-            let visitor = &mut visitors[number % SIGN_INS];
+            let visitor = &mut visitors[number % SIGN_INS.min(self.size.sessions)];
             let code = code_in(visitor.open(&path).await?)?;
             let fields = [
                 ("grant_type", "authorization_code"),
@@ -340,13 +353,17 @@ impl Ours {
             ("code_verifier", VERIFIER),
         ])
         .into();
+        let mut sessions = Vec::new();
+        for number in 0..self.size.sessions {
+            sessions.push(self.signed_in(number).await?.cookies);
+        }
         let mut scripts: Scripts = Vec::new();
         for number in 0..CONNECTIONS {
             scripts.push(Box::new(CodeFlow {
                 authorize: authorize.clone(),
                 token: token.clone(),
                 redeem: redeem.clone(),
-                cookies: self.signed_in(number).await?.cookies,
+                cookies: sessions[number % sessions.len()].clone(),
                 code: String::new(),
             }));
         }
