@@ -26,7 +26,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 const CALLBACK: &str = "https://web.example/callback";
 const PASSWORD: &str = "correct horse battery staple";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// As in `config/default.toml`, and a bit for clocks: no poll is early.
+/// As in `config/default.toml`, and a bit for clocks.
 const DEVICE_INTERVAL: Duration = Duration::from_millis(5_050);
 const VERIFIER: &str = "a-code-verifier-of-forty-three-characters-or-more";
 /// How many sign in at the same time where that is measured, each a user of their own.
@@ -56,7 +56,7 @@ impl Size {
     /// To see that it works.
     pub const SMOKE: Self = Self {
         tokens: 2,
-        devices: 40,
+        devices: 320,
         sessions: 1,
     };
 }
@@ -383,18 +383,29 @@ impl Ours {
             let answer = connection.exchange(&start).await?;
             answer.expect(200, "")?;
             let code = answer.member("device_code")?;
-            let body = form(&[("client_id", "tv"), ("grant_type", DEVICE_GRANT), ("device_code", code)]);
-            devices.push((body, Instant::now()));
+            devices.push(form(&[
+                ("client_id", "tv"),
+                ("grant_type", DEVICE_GRANT),
+                ("device_code", code),
+            ]));
         }
         let head: Arc<[u8]> = post_head(&self.host(), "/token", "").into_bytes().into();
-        let of_one = |devices: &[(String, Instant)]| DevicePolls {
-            head: head.clone(),
-            devices: devices.to_vec(),
-            at: 0,
-            interval: DEVICE_INTERVAL,
-        };
         let each = self.size.devices.div_ceil(CONNECTIONS);
-        Ok(devices.chunks(each).map(|some| Box::new(of_one(some)) as _).collect())
+        let pace = DEVICE_INTERVAL / u32::try_from(each)?;
+        let (now, mut stagger) = (Instant::now(), Duration::ZERO);
+        let mut scripts: Scripts = Vec::new();
+        for some in devices.chunks(each) {
+            scripts.push(Box::new(DevicePolls {
+                head: head.clone(),
+                devices: some.to_vec(),
+                at: 0,
+                due: now + stagger,
+                // The last one may have fewer of them.
+                pace: pace * u32::try_from(each)? / u32::try_from(some.len())?,
+            }));
+            stagger += pace / u32::try_from(CONNECTIONS)?;
+        }
+        Ok(scripts)
     }
 
     /// People who sign in, over and over.
