@@ -1,5 +1,6 @@
 //! What every request shares: configuration, store, clock, keys. State only, no routes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use uuid::Uuid;
@@ -52,6 +53,7 @@ struct Inner {
     published_keys: CachedFetch<JwkSet>,
     logo_attempts: Attempts,
     ring: RwLock<Option<(i64, Arc<KeyRing>)>>,
+    stopping: AtomicBool,
 }
 
 impl App {
@@ -86,6 +88,7 @@ impl App {
             quotas,
             proven_secrets: ProvenSecrets::new(),
             ring,
+            stopping: AtomicBool::new(false),
         })))
     }
 
@@ -167,6 +170,16 @@ impl App {
     /// Chosen client secrets that were proven to this process.
     pub fn proven_secrets(&self) -> &ProvenSecrets {
         &self.0.proven_secrets
+    }
+
+    /// From now on the node tells balancers and connections to go elsewhere, while it serves on.
+    pub fn begin_to_stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node is about to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
     }
 
     /// The issuer identifier (RFC 8414 §2).

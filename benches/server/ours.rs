@@ -27,7 +27,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 const CALLBACK: &str = "https://web.example/callback";
 const PASSWORD: &str = "correct horse battery staple";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// As in `config/default.toml`, and a bit for clocks: no poll is early.
+/// As in `config/default.toml`, and a bit for clocks.
 const DEVICE_INTERVAL: Duration = Duration::from_millis(5_050);
 const VERIFIER: &str = "a-code-verifier-of-forty-three-characters-or-more";
 /// How many sign in at the same time where that is measured, each a user of their own.
@@ -43,6 +43,8 @@ pub struct Size {
     pub tokens: usize,
     /// Devices that wait.
     pub devices: usize,
+    /// Sessions in which codes are asked for; connections share them if there are fewer.
+    pub sessions: usize,
 }
 
 impl Size {
@@ -50,9 +52,14 @@ impl Size {
     pub const FULL: Self = Self {
         tokens: TOKENS,
         devices: DEVICES,
+        sessions: CONNECTIONS,
     };
     /// To see that it works.
-    pub const SMOKE: Self = Self { tokens: 2, devices: 40 };
+    pub const SMOKE: Self = Self {
+        tokens: 2,
+        devices: 320,
+        sessions: 1,
+    };
 }
 
 /// An installation that is there, with everything registered, and serves or not.
@@ -81,53 +88,7 @@ impl Installation {
             configuration += &format!("[database]\nurl = \"{url}\"\n");
         }
         std::fs::write(folder.join("portcullis.toml"), configuration)?;
-        let run = |arguments: &[&str]| command(folder, arguments);
-        run(&["migrate"])?;
-        for (audience, scope, more) in [
-            ("https://es.example", "es:read=Read", ["--algorithm", "ES256"]),
-            ("https://rs.example", "rs:read=Read", ["--algorithm", "RS256"]),
-            ("https://opaque.example", "opaque:read=Read", ["--format", "opaque"]),
-        ] {
-            let fixed = ["api", "create", audience, "--name", "API", "--scope", scope];
-            run(&[&fixed[..], &more].concat())?;
-        }
-        let client = |id: &str, more: &[&str]| -> anyhow::Result<String> {
-            let fixed = ["client", "create", "--id", id, "--name", id];
-            let made = run(&[&fixed[..], more].concat())?;
-            let secret = made["client_secret"].as_str().unwrap_or_default();
-            Ok(basic(id, secret))
-        };
-        let scopes = "openid profile email offline_access es:read opaque:read";
-        #[rustfmt::skip]
-        let web = [
-            "--redirect-uri", CALLBACK, "--trusted", "--id-token-alg", "ES256", "--scope", scopes,
-            "--grant-type", "authorization_code", "--grant-type", "refresh_token",
-        ];
-        let machine = [
-            "--grant-type",
-            "client_credentials",
-            "--scope",
-            "es:read rs:read opaque:read",
-        ];
-        let service = client("service", &machine)?;
-        let web = client("web", &web)?;
-        client("tv", &["--public", "--grant-type", "device_code", "--scope", "openid"])?;
-        let apis = [
-            client("es-api", &["--resource-server-for", "https://es.example"])?,
-            client("opaque-api", &["--resource-server-for", "https://opaque.example"])?,
-        ];
-        for number in 0..SIGN_INS {
-            let user = user(number);
-            run(&[
-                "user",
-                "create",
-                &user,
-                "--password",
-                PASSWORD,
-                "--email",
-                &format!("{user}@example.org"),
-            ])?;
-        }
+        let Registered { service, web, apis } = register(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             address,
@@ -154,6 +115,58 @@ impl Installation {
     fn log(&self) -> PathBuf {
         self.folder.join("requests.log")
     }
+}
+
+/// The clients' authentication.
+struct Registered {
+    service: String,
+    web: String,
+    apis: [String; 2],
+}
+
+/// Three APIs, one for each form of access tokens; clients; and users.
+fn register(folder: &Path) -> anyhow::Result<Registered> {
+    let run = |arguments: &[&str]| command(folder, arguments);
+    run(&["migrate"])?;
+    for (audience, scope, more) in [
+        ("https://es.example", "es:read=Read", ["--algorithm", "ES256"]),
+        ("https://rs.example", "rs:read=Read", ["--algorithm", "RS256"]),
+        ("https://opaque.example", "opaque:read=Read", ["--format", "opaque"]),
+    ] {
+        let fixed = ["api", "create", audience, "--name", "API", "--scope", scope];
+        run(&[&fixed[..], &more].concat())?;
+    }
+    for number in 0..SIGN_INS {
+        let user = user(number);
+        let email = format!("{user}@example.org");
+        run(&["user", "create", &user, "--password", PASSWORD, "--email", &email])?;
+    }
+    let client = |id: &str, more: &[&str]| -> anyhow::Result<String> {
+        let fixed = ["client", "create", "--id", id, "--name", id];
+        let made = run(&[&fixed[..], more].concat())?;
+        Ok(basic(id, made["client_secret"].as_str().unwrap_or_default()))
+    };
+    client("tv", &["--public", "--grant-type", "device_code", "--scope", "openid"])?;
+    let machine = [
+        "--grant-type",
+        "client_credentials",
+        "--scope",
+        "es:read rs:read opaque:read",
+    ];
+    let scopes = "openid profile email offline_access es:read opaque:read";
+    #[rustfmt::skip]
+    let web = [
+        "--redirect-uri", CALLBACK, "--trusted", "--id-token-alg", "ES256", "--scope", scopes,
+        "--grant-type", "authorization_code", "--grant-type", "refresh_token",
+    ];
+    Ok(Registered {
+        service: client("service", &machine)?,
+        web: client("web", &web)?,
+        apis: [
+            client("es-api", &["--resource-server-for", "https://es.example"])?,
+            client("opaque-api", &["--resource-server-for", "https://opaque.example"])?,
+        ],
+    })
 }
 
 fn user(number: usize) -> String {
@@ -286,11 +299,11 @@ impl Ours {
         let mut connection = Connection::open(self.process.address).await?;
         let mut answers = Vec::with_capacity(count);
         let mut visitors = Vec::new();
-        for number in 0..SIGN_INS.min(count) {
+        for number in 0..SIGN_INS.min(self.size.sessions) {
             visitors.push(self.signed_in(number).await?);
         }
         for number in 0..count {
-            let visitor = &mut visitors[number % SIGN_INS];
+            let visitor = &mut visitors[number % SIGN_INS.min(self.size.sessions)];
             let code = code_in(visitor.open(&path).await?)?;
             let fields = [
                 ("grant_type", "authorization_code"),
@@ -381,13 +394,17 @@ impl Ours {
             ("code_verifier", VERIFIER),
         ])
         .into();
+        let mut sessions = Vec::new();
+        for number in 0..self.size.sessions {
+            sessions.push(self.signed_in(number).await?.cookies);
+        }
         let mut scripts: Scripts = Vec::new();
         for number in 0..CONNECTIONS {
             scripts.push(Box::new(CodeFlow {
                 authorize: authorize.clone(),
                 token: token.clone(),
                 redeem: redeem.clone(),
-                cookies: self.signed_in(number).await?.cookies,
+                cookies: sessions[number % sessions.len()].clone(),
                 code: String::new(),
             }));
         }
@@ -407,18 +424,29 @@ impl Ours {
             let answer = connection.exchange(&start).await?;
             answer.expect(200, "")?;
             let code = answer.member("device_code")?;
-            let body = form(&[("client_id", "tv"), ("grant_type", DEVICE_GRANT), ("device_code", code)]);
-            devices.push((body, Instant::now()));
+            devices.push(form(&[
+                ("client_id", "tv"),
+                ("grant_type", DEVICE_GRANT),
+                ("device_code", code),
+            ]));
         }
         let head: Arc<[u8]> = post_head(&self.host(), "/token", "").into_bytes().into();
-        let of_one = |devices: &[(String, Instant)]| DevicePolls {
-            head: head.clone(),
-            devices: devices.to_vec(),
-            at: 0,
-            interval: DEVICE_INTERVAL,
-        };
         let each = self.size.devices.div_ceil(CONNECTIONS);
-        Ok(devices.chunks(each).map(|some| Box::new(of_one(some)) as _).collect())
+        let pace = DEVICE_INTERVAL / u32::try_from(each)?;
+        let (now, mut stagger) = (Instant::now(), Duration::ZERO);
+        let mut scripts: Scripts = Vec::new();
+        for some in devices.chunks(each) {
+            scripts.push(Box::new(DevicePolls {
+                head: head.clone(),
+                devices: some.to_vec(),
+                at: 0,
+                due: now + stagger,
+                // The last one may have fewer of them.
+                pace: pace * u32::try_from(each)? / u32::try_from(some.len())?,
+            }));
+            stagger += pace / u32::try_from(CONNECTIONS)?;
+        }
+        Ok(scripts)
     }
 
     /// People who sign in, over and over.

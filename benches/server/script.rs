@@ -113,31 +113,34 @@ impl Script for CodeFlow {
     }
 }
 
-/// Polls for devices that nobody has let in yet, each no sooner than its interval allows.
+/// Polls for devices that nobody has let in yet, one after the other and at an even pace: between two polls of a device lie
+/// all others, so that none comes too early, whatever the pauses between rounds.
 pub struct DevicePolls {
     /// As [`crate::http::post_head`] makes it.
     pub head: Arc<[u8]>,
-    /// The form of each, and when it may be sent.
-    pub devices: Vec<(String, Instant)>,
+    /// The form of each device.
+    pub devices: Vec<String>,
     /// The one whose turn it is.
     pub at: usize,
-    /// The time between two polls of a device.
-    pub interval: Duration,
+    /// When its turn is.
+    pub due: Instant,
+    /// From one turn to the next.
+    pub pace: Duration,
 }
 
 impl Script for DevicePolls {
     fn next(&mut self, request: &mut Vec<u8>) -> Next {
-        let (body, due) = &self.devices[self.at];
-        if *due > Instant::now() {
-            return Next::WaitUntil(*due);
+        let now = Instant::now();
+        if self.due > now {
+            return Next::WaitUntil(self.due);
         }
-        write_form(request, &self.head, body.as_bytes());
+        self.due = now + self.pace;
+        write_form(request, &self.head, self.devices[self.at].as_bytes());
         Next::Send
     }
 
     fn take(&mut self, answer: &Answer<'_>) -> anyhow::Result<Progress> {
         answer.expect(400, "\"authorization_pending\"")?;
-        self.devices[self.at].1 = Instant::now() + self.interval;
         self.at = (self.at + 1) % self.devices.len();
         Ok(Progress::Done)
     }

@@ -97,7 +97,7 @@ pub async fn open_store(config: &Config, create: bool) -> anyhow::Result<Store> 
     let store = open_unmigrated(config, create).await?;
     let state = migration_state(config, &store).await?;
     match state {
-        MigrationState::Current => {}
+        MigrationState::Current | MigrationState::Newer(_) => {}
         MigrationState::Pending(_) if store.is_embedded() => store.migrate().await?,
         MigrationState::Pending(count) => {
             bail!("the database lacks {count} migration(s) of this version; run `portcullis migrate`")

@@ -75,6 +75,12 @@ fn set_limits(builder: &mut Builder<TokioExecutor>) {
 
 /// A token that is cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
 pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    stop_after(Duration::ZERO, || {})
+}
+
+/// As [`stop_on_signal`], but `announce` is called first, and after SIGTERM the token waits for `delay`, in which balancers
+/// notice. SIGINT comes from a person at a terminal: nobody else has to hear of it.
+pub fn stop_after(delay: Duration, announce: impl FnOnce() + Send + 'static) -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -82,12 +88,19 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let told = stop.clone();
     tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: finishing what is under way");
+        let delay = tokio::select! { _ = terminate.recv() => delay, _ = interrupt.recv() => Duration::ZERO };
+        announce();
         notify::tell(notify::STOPPING);
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::process::exit(130);
+        });
+        if !delay.is_zero() {
+            tracing::info!(seconds = delay.as_secs(), "stopping: no longer ready, still serving");
+            tokio::time::sleep(delay).await;
+        }
+        tracing::info!("stopping: finishing what is under way");
         told.cancel();
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        std::process::exit(130);
     });
     Ok(stop)
 }

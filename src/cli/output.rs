@@ -42,11 +42,22 @@ pub fn remark(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An outcome that programs tell from a failure, by the exit status.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Outcome {
+    /// The exit status.
+    pub status: u8,
+    /// What it means, for people.
+    pub message: String,
+}
+
 /// An error, with its causes, for people.
 pub fn failure(error: &anyhow::Error) -> ExitCode {
     // A standard error that is gone is no reason to panic.
     writeln!(std::io::stderr().lock(), "portcullis: {error:#}").ok();
-    ExitCode::FAILURE
+    let outcome = error.downcast_ref::<Outcome>();
+    outcome.map_or(ExitCode::FAILURE, |outcome| ExitCode::from(outcome.status))
 }
 
 /// Asks a person at the terminal. Without one the answer is no.

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
 use crate::router::{metrics_router, router};
-use crate::store::{MigrationState, StoreError};
+use crate::store::{CatalogPace, MigrationState, StoreError};
 use crate::telemetry;
 use crate::telemetry::traces::Traces;
 use crate::time::Clock;
@@ -58,7 +58,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let app = App::new(config, store, Clock::System, master_key)?;
     let listener = listen::bind(app.config().server.listen)?;
     let address = listener.local_addr()?;
-    let stop = listen::stop_on_signal()?;
+    let stop = stop_in_order(&app)?;
     let metrics = metrics_listener(&app)?;
     let tls = start_tls(&app, &stop)?;
     tracing::info!(issuer = app.issuer(), %address, tls = tls.is_some(), "listening");
@@ -68,6 +68,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let sweeping = tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     let rotating = tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     let watching = tokio::spawn(jobs::last_seen::run(app.clone(), stop.clone()));
+    let catalog = tokio::spawn(jobs::catalog_watch::run(
+        app.clone(),
+        CatalogPace::default(),
+        stop.clone(),
+    ));
     let telling = tokio::spawn(jobs::backchannel_logout::run(app.clone(), stop.clone()));
     // Ends after the requests that may still leave events.
     let served = CancellationToken::new();
@@ -81,6 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     sweeping.await?;
     rotating.await?;
     watching.await?;
+    catalog.await?;
     if let Some(metering) = metering {
         metering.await??;
     }
@@ -89,6 +95,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         deliver_last(traces).await;
     }
     Ok(())
+}
+
+/// The balancers hear of a stop first, and the server goes on for as long as they take to notice.
+fn stop_in_order(app: &App) -> anyhow::Result<CancellationToken> {
+    let (delay, stopping) = (app.config().server.shutdown_delay.as_duration(), app.clone());
+    listen::stop_after(delay, move || stopping.begin_to_stop())
 }
 
 /// Bound before the server is ready, so that a port that is taken stops the start.
@@ -187,6 +199,12 @@ fn is_away(error: &anyhow::Error) -> bool {
 async fn try_to_prepare(app: &App) -> anyhow::Result<()> {
     match app.store().migration_state().await? {
         MigrationState::Current => {}
+        MigrationState::Newer(database) => {
+            tracing::info!(
+                database,
+                "the schema is newer than this program, which may go on with it"
+            );
+        }
         MigrationState::Pending(_) if app.store().is_embedded() => app.store().migrate().await?,
         MigrationState::Pending(count) => anyhow::bail!(
             "the database lacks {count} migration(s): run `portcullis migrate` with the same configuration, then start again"

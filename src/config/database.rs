@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
-use super::{Secret, Span, error::Report, secret::REDACTED};
+use super::{Hosts, Secret, Span, error::Report, hosts, secret::REDACTED};
 
 /// The database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
-    /// `sqlite://…` or `postgres://…`. May hold a password. Follows `server.data_dir` unless set.
+    /// `sqlite://…` or `postgres://…`, the latter with one host or several. May hold a password. Follows `server.data_dir` unless set.
     #[serde(serialize_with = "serialize_redacted")]
     pub url: Secret<String>,
     /// Connections in the pool.
@@ -44,6 +44,9 @@ impl DatabaseConfig {
             matches!(scheme, Some("sqlite" | "postgres" | "postgresql")),
             "must start with sqlite:// or postgres://, such as \"postgres://portcullis@localhost/portcullis\"",
         );
+        if let (Some("postgres" | "postgresql"), Err(problem)) = (scheme, Hosts::parse(self.url.expose())) {
+            report.require("database.url", false, problem);
+        }
         let in_range = (1..=1000).contains(&self.max_connections);
         report.require("database.max_connections", in_range, "must lie between 1 and 1000");
         report.require(
@@ -67,6 +70,11 @@ fn serialize_redacted<S: Serializer>(url: &Secret<String>, serializer: S) -> Res
 fn redact(text: &str) -> String {
     if text.starts_with("sqlite:") {
         return text.to_owned();
+    }
+    // The URL of one host, which others can parse.
+    const ONE: &str = "one-for-all.invalid";
+    if let Some((url, several)) = hosts::with_one_for_all(text, ONE) {
+        return redact(&url).replacen(ONE, &several, 1);
     }
     let Ok(mut url) = Url::parse(text) else {
         return REDACTED.to_owned();
@@ -99,6 +107,13 @@ mod tests {
                 "postgres://db/p?user=u&password=***",
             ),
             ("postgres://u:hunter2@db:bad port/p", "***"),
+            (
+                "postgres://u:hunter2@a:1,[::1],c/p?password=hunter2&target_session_attrs=any",
+                "postgres://u:***@a:1,[::1],c/p?password=***&target_session_attrs=any",
+            ),
+            ("postgres://a,b/p", "postgres://a,b/p"),
+            ("postgres://u:7,hunter2/@a,b/p", "***"),
+            ("postgres://u:hunter2@a,b:port/p", "***"),
             ("sqlite://data/x.db", "sqlite://data/x.db"),
             ("hunter2", "***"),
         ];

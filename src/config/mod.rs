@@ -14,6 +14,7 @@ mod client_keys;
 mod database;
 mod device;
 mod error;
+mod hosts;
 mod issuer;
 mod keys;
 mod layers;
@@ -49,6 +50,7 @@ pub use self::{
     database::DatabaseConfig,
     device::DeviceConfig,
     error::ConfigError,
+    hosts::{Host, Hosts},
     issuer::{InvalidIssuer, Issuer},
     keys::KeysConfig,
     limits::LimitsConfig,

@@ -16,6 +16,8 @@ pub struct ServerConfig {
     pub tls_certificate: PathBuf,
     /// The private key of the certificate, as PEM.
     pub tls_key: PathBuf,
+    /// How long a node that was told to stop serves on while `/readyz` sends balancers elsewhere.
+    pub shutdown_delay: Span,
     /// How long running requests may take to finish after a stop signal.
     pub shutdown_grace: Span,
     /// The largest request body, in bytes.
@@ -47,6 +49,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             tls_certificate: PathBuf::new(),
             tls_key: PathBuf::new(),
+            shutdown_delay: Span::from_secs(5),
             shutdown_grace: Span::from_secs(10),
             max_body: 64 * 1024,
             display_name: "Portcullis".to_owned(),

@@ -14,7 +14,7 @@ pub async fn alive() -> Response {
     respond::plain(StatusCode::OK, "ok\n")
 }
 
-/// The database answers, its schema is current, and there is a key to sign with.
+/// The database answers, its schema suits this program, there is a key to sign with, and the node is not about to stop.
 pub async fn ready(State(app): State<App>) -> Response {
     match why_not_ready(&app).await {
         None => respond::plain(StatusCode::OK, "ready\n"),
@@ -23,8 +23,11 @@ pub async fn ready(State(app): State<App>) -> Response {
 }
 
 async fn why_not_ready(app: &App) -> Option<&'static str> {
+    if app.is_stopping() {
+        return Some("stopping\n");
+    }
     match app.store().migration_state().await {
-        Ok(MigrationState::Current) => {}
+        Ok(MigrationState::Current | MigrationState::Newer(_)) => {}
         Ok(MigrationState::Pending(_)) | Err(crate::store::StoreError::Schema(_)) => return Some("schema\n"),
         Err(_) => return Some("database\n"),
     }

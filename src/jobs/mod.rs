@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backchannel_logout;
+pub mod catalog_watch;
 pub mod keys;
 pub mod last_seen;
 pub mod metrics;

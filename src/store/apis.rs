@@ -46,7 +46,10 @@ impl Store {
                 .await?;
         });
         match inserted {
-            Ok(()) => Ok(ApiWrite::Done),
+            Ok(()) => {
+                self.catalog_changed().await;
+                Ok(ApiWrite::Done)
+            }
             Err(StoreError::Taken) => Ok(ApiWrite::Taken),
             Err(other) => Err(other),
         }
@@ -70,7 +73,7 @@ impl Store {
                 .await?
                 .rows_affected()
         })?;
-        Ok(if rows == 1 { ApiWrite::Done } else { ApiWrite::NotFound })
+        Ok(self.api_written(rows).await)
     }
 
     /// Deletes an API: its scopes can no longer be granted.
@@ -82,7 +85,15 @@ impl Store {
                 .await?
                 .rows_affected()
         })?;
-        Ok(if rows == 1 { ApiWrite::Done } else { ApiWrite::NotFound })
+        Ok(self.api_written(rows).await)
+    }
+
+    async fn api_written(&self, rows: u64) -> ApiWrite {
+        if rows == 0 {
+            return ApiWrite::NotFound;
+        }
+        self.catalog_changed().await;
+        ApiWrite::Done
     }
 }
 

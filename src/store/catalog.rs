@@ -2,11 +2,13 @@
 //!
 //! Every write on those tables raises `catalog_version` by a trigger, so equal numbers mean equal contents. SQLite: the
 //! number is asked for only after some commit was made (see [`super::sqlite`]); a token request that writes nothing then
-//! costs no query at all. Postgres: the number comes with the client, in the same round trip. Either way a change by
-//! another process counts from its commit on, with no time to live and nothing to invalidate.
+//! costs no query at all. Postgres: a node that watches (see [`super::catalog_lease`]) counts on the number for as long as
+//! whoever changes the catalog waits for it; otherwise the number comes with the client, in the same round trip. Either way
+//! what a change forbids is refused everywhere when the method that made it returns.
 
-use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
+
+use quick_cache::sync::Cache as Bounded;
 
 use super::sqlite::CommitMark;
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
@@ -39,28 +41,66 @@ pub struct ClientLookup {
     pub catalog: Arc<Catalog>,
 }
 
+/// The most clients that are kept: some 10 MB of ordinary ones. Of more, those that are used most.
+const CLIENTS: usize = 4096;
+
 /// What is known, and as of which commit.
 #[derive(Default)]
 pub(super) struct Cache(RwLock<Known>);
 
-#[derive(Default)]
 struct Known {
     version: i64,
     mark: Option<CommitMark>,
     catalog: Option<Arc<Catalog>>,
     /// Found clients only: names that do not exist are endless.
-    clients: HashMap<ClientId, Arc<Client>>,
+    clients: Bounded<ClientId, Arc<Client>>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            version: 0,
+            mark: None,
+            catalog: None,
+            clients: Bounded::new(CLIENTS),
+        }
+    }
+}
+
+/// Why what is kept is known to be current.
+#[derive(Clone, Copy)]
+enum Proof {
+    /// SQLite: nothing was written since.
+    Mark(CommitMark),
+    /// Postgres: this is the version, and a change would wait for this node.
+    Version(i64),
+}
+
+impl Proof {
+    fn covers(self, known: &Known) -> bool {
+        match self {
+            Self::Mark(mark) => known.mark == Some(mark),
+            Self::Version(version) => known.version == version,
+        }
+    }
+
+    fn mark(self) -> Option<CommitMark> {
+        match self {
+            Self::Mark(mark) => Some(mark),
+            Self::Version(_) => None,
+        }
+    }
 }
 
 impl Store {
-    /// The client and the current catalog: at most one round trip while nothing has changed.
+    /// The client and the current catalog: at most one round trip while nothing has changed, and none where that is known.
     pub async fn find_client(&self, id: &ClientId) -> Result<ClientLookup> {
-        let mark = self.commit_mark();
-        if let Some(found) = self.cache.lookup(mark, id) {
+        let proof = self.proof();
+        if let Some(found) = self.cache.lookup(proof, id) {
             return Ok(found);
         }
-        if mark.is_some() {
-            let version = self.current_version(mark).await?;
+        if proof.is_some() {
+            let version = self.current_version(proof).await?;
             let catalog = self.catalog_at(version).await?;
             if let Some(client) = self.cache.client(version, id) {
                 return Ok(ClientLookup {
@@ -78,7 +118,13 @@ impl Store {
             read => read?,
         };
         let client = client.map(Arc::new);
-        self.cache.remember(version, mark, client.as_ref());
+        if let Some(Proof::Version(counted_on)) = proof
+            && counted_on != version
+        {
+            self.lease.doubt();
+        }
+        self.cache
+            .remember(version, proof.and_then(Proof::mark), client.as_ref());
         Ok(ClientLookup {
             client,
             catalog: self.catalog_at(version).await?,
@@ -95,7 +141,7 @@ impl Store {
 
     /// The current APIs and keys.
     pub async fn catalog(&self) -> Result<Arc<Catalog>> {
-        let version = self.current_version(self.commit_mark()).await?;
+        let version = self.current_version(self.proof()).await?;
         self.catalog_at(version).await
     }
 
@@ -107,12 +153,15 @@ impl Store {
     }
 
     /// The mark is taken before the number is read: a commit in between makes the next request look again.
-    async fn current_version(&self, mark: Option<CommitMark>) -> Result<i64> {
-        if let Some(version) = self.cache.version_at(mark) {
+    async fn current_version(&self, proof: Option<Proof>) -> Result<i64> {
+        if let Some(version) = self.cache.version_at(proof) {
             return Ok(version);
         }
-        let version = self.version().await?;
-        self.cache.remember(version, mark, None);
+        let version = match proof {
+            Some(Proof::Version(version)) => version,
+            _ => self.version().await?,
+        };
+        self.cache.remember(version, proof.and_then(Proof::mark), None);
         Ok(version)
     }
 
@@ -130,10 +179,10 @@ impl Store {
         Ok(catalog)
     }
 
-    fn commit_mark(&self) -> Option<CommitMark> {
+    fn proof(&self) -> Option<Proof> {
         match &self.db {
-            Db::Postgres(_) => None,
-            Db::Sqlite(pools) => pools.last_commit(),
+            Db::Postgres(_) => self.lease.version().map(Proof::Version),
+            Db::Sqlite(pools) => pools.last_commit().map(Proof::Mark),
         }
     }
 }
@@ -141,27 +190,27 @@ impl Store {
 /// A poisoned lock means that a thread died while holding it; the cache is then passed over, never trusted.
 impl Cache {
     /// Everything that a request asks for while nothing was written, under one lock.
-    fn lookup(&self, mark: Option<CommitMark>, id: &ClientId) -> Option<ClientLookup> {
+    fn lookup(&self, proof: Option<Proof>, id: &ClientId) -> Option<ClientLookup> {
         let known = self.0.read().ok()?;
         let catalog = known
             .catalog
             .clone()
             .filter(|catalog| catalog.version == known.version)?;
-        let client = known.clients.get(id).cloned()?;
-        (mark.is_some() && known.mark == mark).then_some(ClientLookup {
+        let client = known.clients.get(id)?;
+        proof.is_some_and(|proof| proof.covers(&known)).then_some(ClientLookup {
             client: Some(client),
             catalog,
         })
     }
 
-    fn version_at(&self, mark: Option<CommitMark>) -> Option<i64> {
+    fn version_at(&self, proof: Option<Proof>) -> Option<i64> {
         let known = self.0.read().ok()?;
-        (mark.is_some() && known.mark == mark).then_some(known.version)
+        proof.is_some_and(|proof| proof.covers(&known)).then_some(known.version)
     }
 
     fn client(&self, version: i64, id: &ClientId) -> Option<Arc<Client>> {
         let known = self.0.read().ok()?;
-        (known.version == version).then(|| known.clients.get(id).cloned())?
+        (known.version == version).then(|| known.clients.get(id))?
     }
 
     fn catalog(&self, version: i64) -> Option<Arc<Catalog>> {
@@ -181,6 +230,13 @@ impl Cache {
         known.mark = mark;
         if let Some(client) = client {
             known.clients.insert(client.client_id.clone(), client.clone());
+        }
+    }
+
+    /// Nothing is known any more.
+    pub(super) fn forget(&self) {
+        if let Ok(mut known) = self.0.write() {
+            *known = Known::default();
         }
     }
 

@@ -202,7 +202,10 @@ impl Store {
             insert!(tx, client);
         });
         match inserted {
-            Ok(()) => Ok(ClientWrite::Done),
+            Ok(()) => {
+                self.catalog_changed().await;
+                Ok(ClientWrite::Done)
+            }
             Err(StoreError::Taken) => Ok(ClientWrite::Taken),
             Err(other) => Err(other),
         }
@@ -270,11 +273,11 @@ impl Store {
             }
             rows
         })?;
-        Ok(if rows == 1 {
-            ClientWrite::Done
-        } else {
-            ClientWrite::Conflict
-        })
+        if rows == 0 {
+            return Ok(ClientWrite::Conflict);
+        }
+        self.catalog_changed().await;
+        Ok(ClientWrite::Done)
     }
 
     /// Disables or enables a client.
@@ -287,6 +290,7 @@ impl Store {
                 .execute(&mut *db)
                 .await?;
         })?;
+        self.catalog_changed().await;
         Ok(if self.client(id).await?.is_some() {
             ClientWrite::Done
         } else {
@@ -303,11 +307,11 @@ impl Store {
                 .await?
                 .rows_affected()
         })?;
-        Ok(if rows == 1 {
-            ClientWrite::Done
-        } else {
-            ClientWrite::NotFound
-        })
+        if rows == 0 {
+            return Ok(ClientWrite::NotFound);
+        }
+        self.catalog_changed().await;
+        Ok(ClientWrite::Done)
     }
 
     /// Adds a secret. Of two rotations that saw the same newest secret, the second is told of the conflict, so that no
@@ -315,7 +319,7 @@ impl Store {
     pub async fn rotate_secret(&self, rotation: &SecretRotation<'_>) -> Result<ClientWrite> {
         let id = rotation.client.client_id.as_str();
         let seen = rotation.client.secrets.first().map(|secret| secret.id);
-        in_transaction!(self, |tx| {
+        let rotated = in_transaction!(self, |tx| {
             let now = rotation.secret.created_at.0;
             let locked = sqlx::query(tx.text(&LOCK_CLIENT))
                 .bind(id)
@@ -348,7 +352,11 @@ impl Store {
                 insert_secret!(tx, id, rotation.secret);
                 ClientWrite::Done
             }
-        })
+        })?;
+        if rotated == ClientWrite::Done {
+            self.catalog_changed().await;
+        }
+        Ok(rotated)
     }
 
     /// Replaces a sealed secret by what it is under another master key. `false`: it was changed or deleted since it was read.
@@ -362,6 +370,9 @@ impl Store {
                 .await?
                 .rows_affected()
         })?;
+        if rows == 1 {
+            self.catalog_changed().await;
+        }
         Ok(rows == 1)
     }
 
@@ -385,13 +396,15 @@ impl Store {
                 .bind(image)
                 .execute(&mut *db)
                 .await?;
-        })
+        })?;
+        self.catalog_changed().await;
+        Ok(())
     }
 
     /// Stores the picture that was fetched for `client`, unless the client has changed since it was read or has got one.
     pub async fn adopt_logo(&self, client: &Client, media_type: &str, image: &[u8]) -> Result<bool> {
         let id = client.client_id.as_str();
-        in_transaction!(self, |tx| {
+        let adopted = in_transaction!(self, |tx| {
             let held = sqlx::query(tx.text(&HOLD_REVISION))
                 .bind(id)
                 .bind(client.revision)
@@ -410,7 +423,11 @@ impl Store {
                 0
             };
             stored == 1
-        })
+        })?;
+        if adopted {
+            self.catalog_changed().await;
+        }
+        Ok(adopted)
     }
 
     /// The picture of a client, with its media type.

@@ -17,7 +17,7 @@ use super::patience::is_there;
 use super::{Result, StoreError, stats};
 
 /// A connection this old is replaced: what a server keeps for it grows, and a name may mean another server by then.
-const LONGEST_LIFE: Duration = Duration::from_mins(30);
+pub(super) const LONGEST_LIFE: Duration = Duration::from_mins(30);
 
 /// Where connections come from.
 pub(super) trait Source: Send + Sync + 'static {
@@ -25,10 +25,15 @@ pub(super) trait Source: Send + Sync + 'static {
     type Connection: Connection + Send;
 
     /// Makes one.
-    fn connect(&self) -> impl Future<Output = sqlx::Result<Self::Connection>> + Send;
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection>> + Send;
 
     /// Whether one that was unused for so long is tested before it is used.
     fn doubts(&self, unused: Duration) -> bool;
+
+    /// Whether one that is in doubt can be used, with nothing left to finish.
+    fn is_well(&self, connection: &mut Self::Connection) -> impl Future<Output = bool> + Send {
+        is_there(connection)
+    }
 
     /// Whether one of that age is replaced.
     fn outlives(&self, age: Duration) -> bool {
@@ -86,7 +91,7 @@ impl<S: Source> Lender<S> {
     pub(super) async fn lend(&self) -> Result<Lease<S>> {
         match self.0.get().await {
             Ok(object) => Ok(Lease(Some(object))),
-            Err(PoolError::Backend(error)) => Err(error.into()),
+            Err(PoolError::Backend(error)) => Err(error),
             Err(PoolError::Timeout(_)) => {
                 stats::pool_timed_out();
                 Err(StoreError::Unavailable("no connection became free in time".into()))
@@ -138,20 +143,20 @@ impl<S: Source> Lender<S> {
 
 impl<S: Source> Manager for Keeper<S> {
     type Type = Kept<S::Connection>;
-    type Error = sqlx::Error;
+    type Error = StoreError;
 
-    async fn create(&self) -> sqlx::Result<Self::Type> {
+    async fn create(&self) -> Result<Self::Type> {
         Ok(Kept {
             connection: self.0.connect().await?,
             since: Instant::now(),
         })
     }
 
-    async fn recycle(&self, kept: &mut Self::Type, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, kept: &mut Self::Type, metrics: &Metrics) -> RecycleResult<StoreError> {
         if !self.0.outlives(metrics.age()) {
             return Err(RecycleError::message("too old"));
         }
-        if self.0.doubts(kept.since.elapsed()) && !is_there(&mut kept.connection).await {
+        if self.0.doubts(kept.since.elapsed()) && !self.0.is_well(&mut kept.connection).await {
             return Err(RecycleError::message("gone"));
         }
         Ok(())
@@ -176,12 +181,12 @@ impl<S: Source> Lease<S> {
 impl<S: Source> Drop for Lease<S> {
     fn drop(&mut self) {
         let Some(mut object) = self.0.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        let (Ok(runtime), Some(pool)) = (tokio::runtime::Handle::try_current(), Object::pool(&object)) else {
             drop(Object::take(object));
             return;
         };
         runtime.spawn(async move {
-            if is_there(&mut object.connection).await {
+            if pool.manager().0.is_well(&mut object.connection).await {
                 object.since = Instant::now();
             } else {
                 drop(Object::take(object));

@@ -4,8 +4,9 @@ use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::lending::Lender;
+use super::schema::{Migration, MigrationState, Schema};
 use super::{Backend as _, Db, Result, Store, StoreError, on, statements};
-use super::{postgres, sqlite};
+use super::{postgres, schema, sqlite};
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -22,45 +23,43 @@ statements! {
             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> '_sqlx_migrations' ORDER BY 1";
 }
 
-/// Where the schema stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MigrationState {
-    /// What this binary knows is there, and nothing else.
-    Current,
-    /// This many migrations are still to run.
-    Pending(usize),
-}
-
 impl Store {
-    /// Brings the schema up to date. Two nodes at once: the second waits, then finds nothing to do.
+    /// Brings the schema up to date. Two nodes at once: the second waits, then finds nothing to do. A schema that a later
+    /// version left in a state that suits this one stays as it is.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.db {
+        let ran = match &self.db {
             Db::Postgres(pg) => migrate_postgres(pg).await,
             Db::Sqlite(pools) => migrate_sqlite(&pools.writer).await,
-        }
-    }
-
-    /// Compares the schema with what this binary knows. An older binary over a newer schema is an error.
-    pub async fn migration_state(&self) -> Result<MigrationState> {
-        let migrator = if self.is_embedded() { &SQLITE } else { &POSTGRES };
-        let known: Vec<_> = migrator.iter().collect();
-        let applied = self.applied_migrations().await?;
-        for (version, checksum) in &applied {
-            match known.iter().find(|migration| migration.version == *version) {
-                None => return Err(explain(&MigrateError::VersionMissing(*version))),
-                Some(migration) if migration.checksum.as_ref() != checksum => {
-                    return Err(explain(&MigrateError::VersionMismatch(*version)));
-                }
-                Some(_) => {}
+        };
+        match ran {
+            Err(StoreError::Schema(_)) if matches!(self.migration_state().await, Ok(MigrationState::Newer(_))) => {
+                Ok(())
             }
-        }
-        match known.len() - applied.len() {
-            0 => Ok(MigrationState::Current),
-            pending => Ok(MigrationState::Pending(pending)),
+            ran => ran,
         }
     }
 
-    async fn applied_migrations(&self) -> Result<Vec<(i64, Vec<u8>)>> {
+    /// Compares the schema with what this binary knows. An error of the kind [`StoreError::Schema`] tells that this binary must
+    /// not work on it.
+    pub async fn migration_state(&self) -> Result<MigrationState> {
+        self.schema().await?.state()
+    }
+
+    /// What this binary knows, and what was applied.
+    pub async fn schema(&self) -> Result<Schema> {
+        let migrator = if self.is_embedded() { &SQLITE } else { &POSTGRES };
+        let known = migrator.iter().map(|migration| Migration {
+            version: migration.version,
+            description: migration.description.to_string(),
+            checksum: migration.checksum.to_vec(),
+        });
+        Ok(Schema {
+            known: known.collect(),
+            applied: self.applied_migrations().await?,
+        })
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<Migration>> {
         let exists: i64 = on!(self.reader(), |db| {
             sqlx::query_scalar(db.text(&HAS_MIGRATIONS)).fetch_one(&mut *db).await?
         })?;
@@ -68,8 +67,15 @@ impl Store {
             return Ok(Vec::new());
         }
         // Not among the statements that a test prepares: the table is sqlx's own.
-        let read = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
-        on!(self.reader(), |db| sqlx::query_as(read).fetch_all(&mut *db).await?)
+        let read = "SELECT version, description, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+        let rows: Vec<(i64, String, Vec<u8>)> =
+            on!(self.reader(), |db| sqlx::query_as(read).fetch_all(&mut *db).await?)?;
+        let applied = rows.into_iter().map(|(version, description, checksum)| Migration {
+            version,
+            description,
+            checksum,
+        });
+        Ok(applied.collect())
     }
 }
 
@@ -113,12 +119,8 @@ fn explain(error: &MigrateError) -> StoreError {
         MigrateError::Execute(_) | MigrateError::ExecuteMigration(..) => {
             StoreError::Schema(format!("a migration failed and was rolled back: {error}"))
         }
-        MigrateError::VersionMissing(version) => StoreError::Schema(format!(
-            "the database is at migration {version}, which this binary does not know: run a newer portcullis"
-        )),
-        MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
-            "migration {version} was applied with other contents than this binary's: do not edit migrations"
-        )),
+        MigrateError::VersionMissing(version) => schema::unknown(*version),
+        MigrateError::VersionMismatch(version) => schema::changed(*version),
         MigrateError::Dirty(version) => StoreError::Schema(format!(
             "migration {version} stopped half-way: restore the database from a backup"
         )),

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod browser_sessions;
 mod catalog;
+mod catalog_lease;
 mod client_assertions;
 mod client_use;
 mod clients;
@@ -31,6 +32,8 @@ mod recovery;
 mod refresh_tokens;
 mod registrations;
 mod rows;
+mod schema;
+mod servers;
 mod signing_keys;
 mod sqlite;
 mod stats;
@@ -49,6 +52,7 @@ pub use apis::ApiWrite;
 pub use audit::AuditFilter;
 pub use browser_sessions::{SessionOfUser, SignedIn};
 pub use catalog::{Catalog, ClientLookup};
+pub use catalog_lease::{CatalogPace, CatalogWatch};
 pub use client_assertions::AssertionUse;
 pub use clients::{ClientChange, ClientWrite, SecretRotation};
 pub use consents::{AppOfUser, Withdrawal};
@@ -59,10 +63,11 @@ pub use inspection::{Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{OpaqueStanding, PersonStanding, Standing};
 pub use logouts::LogoutNotice;
-pub use migrate::{MigrationState, table_columns};
+pub use migrate::table_columns;
 pub use recovery::{DatabaseMark, Ended};
 pub use refresh_tokens::{LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Successor};
 pub use registrations::{NewRegistration, RegistrationOutcome};
+pub use schema::{Migration, MigrationState, Schema};
 pub use signing_keys::{KeyWrite, Predecessors, Resealed, Resealing};
 pub use stats::{QueryStats, counted, counted_in_job};
 pub use sweep::Swept;
@@ -78,6 +83,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     db: Db,
     cache: Arc<catalog::Cache>,
+    lease: Arc<catalog_lease::Lease>,
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
     /// That this process has ended a sign-in.
@@ -127,6 +133,7 @@ impl Store {
         Ok(Self {
             db,
             cache: Arc::default(),
+            lease: Arc::default(),
             pace: Arc::default(),
             client_use: Arc::default(),
             ended: Arc::default(),
@@ -185,6 +192,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         backup::STATEMENTS,
         browser_sessions::STATEMENTS,
         catalog::STATEMENTS,
+        catalog_lease::STATEMENTS,
         client_assertions::STATEMENTS,
         clients::STATEMENTS,
         consents::STATEMENTS,
@@ -199,6 +207,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
+        servers::STATEMENTS,
         signing_keys::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,

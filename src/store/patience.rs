@@ -20,6 +20,17 @@ pub(super) async fn is_there(connection: &mut impl sqlx::Connection) -> bool {
     matches!(timeout(TEST_LIMIT, connection.ping()).await, Ok(Ok(())))
 }
 
+/// Does `work`, for so long at most.
+pub(super) async fn until<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = timeout(limit, work).await;
+    outcome.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into())))
+}
+
+/// Waits, for others to do something that nobody tells of.
+pub(super) async fn pause(time: Duration) {
+    sleep(time).await;
+}
+
 /// What one request may wait for, and whether its connections can be trusted.
 ///
 /// Postgres ends a statement by itself in time, as long as it can be reached. When packets are dropped on the way there is

@@ -1,38 +1,26 @@
-//! Postgres: connect options, and the hot paths that are one statement there.
+//! Postgres: the pool, and the hot paths that are one statement there.
 
 use std::ops::Deref;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnection, PgListener, PgPoolOptions};
 use sqlx::types::Json;
-use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::lending::{Lender, Source};
+use super::lending::{Lender, Source as _};
 use super::patience::Patience;
+use super::servers::Server;
 use super::{
-    Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreError, StoreOptions, attempts,
-    statements,
+    Backend as _, ConsentUse, IssueOutcome, NewGrant, NewTokens, Result, Statement, StoreOptions, attempts, statements,
 };
 use crate::model::digest::TokenDigest;
 use crate::time::Timestamp;
-
-/// After this long without use a connection is tested before it is handed out; testing always would double the round
-/// trips of a warm server.
-const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 
 /// The connections, and how long their answers are waited for.
 #[derive(Clone)]
 pub(super) struct Pg {
     lender: Lender<Server>,
     pub(super) patience: Arc<Patience>,
-}
-
-/// The server that connections are made to.
-pub(super) struct Server {
-    connect: PgConnectOptions,
-    patience: Arc<Patience>,
 }
 
 impl Deref for Pg {
@@ -46,40 +34,27 @@ impl Deref for Pg {
 impl Pg {
     /// A connection of its own, for work that takes its time.
     pub(super) async fn open_connection(&self) -> Result<PgConnection> {
-        Ok(self.lender.source().connect().await?)
-    }
-}
-
-impl Source for Server {
-    type Connection = PgConnection;
-
-    async fn connect(&self) -> sqlx::Result<PgConnection> {
-        PgConnection::connect_with(&self.connect).await
+        self.lender.source().connect().await
     }
 
-    fn doubts(&self, unused: Duration) -> bool {
-        unused > TRUSTED_IDLE || self.patience.doubted_within(unused)
+    /// A connection of its own that hears notifications. It hangs on a pool of sqlx's, whose one connection it is.
+    pub(super) async fn listener(&self) -> Result<PgListener> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(self.lender.source().primary().await?)
+            .await?;
+        Ok(PgListener::connect_with(&pool).await?)
     }
 }
 
 /// Connects to nothing yet: the server starts, and says that it is not ready, while the database is away.
 pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
-    let connect = PgConnectOptions::from_str(options.url.expose())
-        .map_err(|_| StoreError::File("database.url is not a valid postgres:// URL".into()))?
-        .application_name("portcullis")
-        .options([
-            ("statement_timeout", format!("{}s", options.statement_timeout)),
-            ("lock_timeout", format!("{}s", options.statement_timeout)),
-            ("idle_in_transaction_session_timeout", "10s".to_owned()),
-        ])
-        .disable_statement_logging();
     // A little more than Postgres has: what it ends by itself needs no new connection.
     let limit = Duration::from_secs(options.statement_timeout) + Duration::from_millis(500);
     let patience = Arc::new(Patience::new(limit));
-    let server = Server {
-        connect,
-        patience: patience.clone(),
-    };
+    let server = Server::new(options, patience.clone())?;
     let lender = Lender::new(
         server,
         options.max_connections,

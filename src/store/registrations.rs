@@ -19,8 +19,9 @@ statements! {
     DELETE_INITIAL_TOKEN = "DELETE FROM initial_access_token WHERE id = $1";
     SPEND_INITIAL_TOKEN = "UPDATE initial_access_token SET uses = uses + 1
         WHERE id = $1 AND (max_uses IS NULL OR uses < max_uses) AND (expires_at IS NULL OR expires_at > $2)";
-    // Registrations wait for each other here, so that none of them counts past another.
-    LOCK_REGISTRATIONS = "UPDATE catalog_version SET version = version + 1 WHERE id = 1";
+    // Registrations wait for each other here, so that none of them counts past another. One that fails changes nothing, so
+    // that nobody can have all nodes read everything again by trying.
+    LOCK_REGISTRATIONS = "UPDATE catalog_version SET version = version WHERE id = 1";
     COUNT_SELF_REGISTERED = "SELECT count(*) FROM client_registration WHERE self_registered";
     SET_REGISTRATION = "INSERT INTO client_registration (client_id, token_digest, self_registered, used_at)
         VALUES ($1, $2, $3, $4)
@@ -127,7 +128,7 @@ impl Store {
     pub async fn register_client(&self, new: &NewRegistration<'_>) -> Result<RegistrationOutcome> {
         let (client, now) = (new.client, new.client.created_at.0);
         let id = client.client_id.as_str();
-        in_transaction!(self, |tx| {
+        let outcome = in_transaction!(self, |tx| {
             sqlx::query(tx.text(&LOCK_REGISTRATIONS)).execute(&mut *tx).await?;
             let count: i64 = sqlx::query_scalar(tx.text(&COUNT_SELF_REGISTERED))
                 .fetch_one(&mut *tx)
@@ -157,7 +158,11 @@ impl Store {
                     .await?;
                 RegistrationOutcome::Registered
             }
-        })
+        })?;
+        if outcome == RegistrationOutcome::Registered {
+            self.catalog_changed().await;
+        }
+        Ok(outcome)
     }
 
     /// Of what the client manages itself with; `None` if it has nothing of the kind.
@@ -211,6 +216,9 @@ impl Store {
                 .await?
         })?;
         stats::swept("client", ids.len() as u64);
+        if !ids.is_empty() {
+            self.catalog_changed().await;
+        }
         ids.into_iter().map(rows::client_id).collect()
     }
 }

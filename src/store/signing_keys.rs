@@ -119,12 +119,16 @@ impl Store {
             }
             rows
         })?;
-        Ok(if rows == 1 { KeyWrite::Done } else { KeyWrite::Outrun })
+        if rows == 0 {
+            return Ok(KeyWrite::Outrun);
+        }
+        self.catalog_changed().await;
+        Ok(KeyWrite::Done)
     }
 
     /// Replaces the sealed private parts of `keys`, all in one commit or none.
     pub async fn reseal_keys(&self, keys: &[Resealed<'_>]) -> Result<Resealing> {
-        in_transaction!(self, |tx| {
+        let resealing = in_transaction!(self, |tx| {
             for resealed in keys {
                 let updated = sqlx::query(tx.text(&RESEAL_KEY))
                     .bind(resealed.key.kid.as_str())
@@ -138,18 +142,24 @@ impl Store {
                 }
             }
             Resealing::Done
-        })
+        })?;
+        self.catalog_changed().await;
+        Ok(resealing)
     }
 
     /// Deletes the keys that are no longer published. Returns how many.
     pub async fn delete_gone_keys(&self, now: Timestamp) -> Result<u64> {
-        on!(self.writer(), |db| {
+        let rows = on!(self.writer(), |db| {
             sqlx::query(db.text(&DELETE_GONE_KEYS))
                 .bind(now.0)
                 .execute(&mut *db)
                 .await?
                 .rows_affected()
-        })
+        })?;
+        if rows > 0 {
+            self.catalog_changed().await;
+        }
+        Ok(rows)
     }
 }
 

@@ -73,8 +73,8 @@ pub(super) struct File(SqliteConnectOptions);
 impl Source for File {
     type Connection = SqliteConnection;
 
-    async fn connect(&self) -> sqlx::Result<SqliteConnection> {
-        SqliteConnection::connect_with(&self.0).await
+    async fn connect(&self) -> Result<SqliteConnection> {
+        Ok(SqliteConnection::connect_with(&self.0).await?)
     }
 
     fn doubts(&self, _unused: Duration) -> bool {

@@ -28,6 +28,7 @@ mod oauth2_client;
 mod openidconnect_client;
 mod operations;
 mod outbound;
+mod partitions;
 mod query_budget;
 mod races;
 mod races_device;

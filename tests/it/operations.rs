@@ -3,6 +3,7 @@
 mod backups;
 mod doctors;
 mod restores;
+mod upgrades;
 
 use std::path::Path;
 

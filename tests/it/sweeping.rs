@@ -43,6 +43,10 @@ const TABLES: &[(&str, Growth)] = &[
     ("web_session", Growth::Swept),
     ("api", Growth::ByHand("one row for each API that an operator registers")),
     ("catalog_version", Growth::ByHand("one row")),
+    (
+        "catalog_reader",
+        Growth::ByHand("one row for each node; one that is not heard of is forgotten by the next change"),
+    ),
     ("client_logo", Growth::ByHand("one picture for each client")),
     (
         "consent",

@@ -140,7 +140,7 @@ async fn look_into_database(config: &Config) -> Result<Database, String> {
         registered: None,
         keys: None,
     };
-    if database.schema == Ok(MigrationState::Current) {
+    if matches!(database.schema, Ok(MigrationState::Current | MigrationState::Newer(_))) {
         database.write = Some(store.try_to_write().await.map_err(|error| error.to_string()));
         read_rows(&store, &mut database)
             .await

@@ -225,6 +225,7 @@ both_stores! {
             // Whole or not at all; a node that finds less than all of it is not ready.
             match server.store().migration_state().await.unwrap() {
                 MigrationState::Current => current += 1,
+                MigrationState::Newer(version) => panic!("nobody applied {version}"),
                 MigrationState::Pending(_) => {
                     pending += 1;
                     assert_eq!(server.get("/readyz").await.expect(503).text(), "schema\n");

@@ -88,7 +88,7 @@ both_stores! {
         let success = if server.db.is_postgres() { "true" } else { "1" };
         for (change, says, undo) in [
             (
-                format!("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', {success}, '', 0)"),
+                format!("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'needs 9999 later', {success}, '', 0)"),
                 "migration 9999, which this binary does not know",
                 "DELETE FROM _sqlx_migrations WHERE version = 9999".to_owned(),
             ),
@@ -245,6 +245,35 @@ both_stores! {
         assert_eq!((answer.status(), answer.closed), (401, true), "{}", answer.text);
         assert_eq!(process.ended().and_then(|status| status.code()), Some(0), "{}", process.log());
         assert!(tokio::net::TcpStream::connect(process.address).await.is_err());
+    }
+
+    async fn ft_43_readiness_goes_first_and_the_node_serves_on(db: TestDb) {
+        const PROBE: &str = "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
+        const ALIVE: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+        let server = TestServer::new(db).await;
+        let mut process = Process::serve(&server, &["server.shutdown_delay=3s"]);
+        let mut kept = process.connect().await;
+        kept.write_all(PROBE.as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut kept, Duration::from_millis(500)).await;
+        assert_eq!((answer.status(), answer.closed), (200, false), "{}", answer.text);
+        let told = Instant::now();
+        process.signal("TERM");
+        assert!(process.logs("no longer ready, still serving"));
+        kept.write_all(ALIVE.as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut kept, Duration::from_secs(2)).await;
+        assert_eq!((answer.status(), answer.closed), (200, true), "an open connection serves and is told: {}", answer.text);
+        assert!(answer.text.to_lowercase().contains("connection: close"), "{}", answer.text);
+        let probe = process.raw(PROBE).await;
+        assert_eq!((probe.status(), probe.closed), (503, true), "{}", probe.text);
+        assert!(probe.text.ends_with("stopping\n"), "{}", probe.text);
+        assert_eq!(process.raw(ALIVE).await.status(), 200, "new connections are taken");
+        assert!(told.elapsed() < Duration::from_secs(3), "the machine is too slow for this test");
+        assert_eq!(process.ended().and_then(|status| status.code()), Some(0), "{}", process.log());
+        assert!(told.elapsed() >= Duration::from_secs(3));
+        // A person at a terminal does not have to wait.
+        let mut process = Process::serve(&server, &["server.shutdown_delay=1h"]);
+        process.signal("INT");
+        assert_eq!(process.ended().and_then(|status| status.code()), Some(0), "{}", process.log());
     }
 
     async fn ft_50_a_panic_inside_a_transaction_rolls_back(db: TestDb) {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod catalog_watch;
 mod clients;
 mod codes;
 mod consents;

@@ -116,6 +116,13 @@ impl TestDb {
         Some(Self::new_postgres(&format!("TEMPLATE {template}")).await)
     }
 
+    /// Like [`TestDb::postgres`], after the operator's script that partitions the large tables.
+    pub async fn partitioned() -> Option<Self> {
+        let db = Self::postgres().await?;
+        partition(&db.url).await;
+        Some(db)
+    }
+
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
@@ -129,6 +136,15 @@ impl TestDb {
     /// Gives each store that is opened from now on so many connections.
     pub fn limit_connections(&mut self, connections: u32) {
         self.connections = connections;
+    }
+
+    /// The statement that leaves behind what a migration of a later version would.
+    pub fn applied_later(&self, version: i64, description: &str) -> String {
+        let success = if self.is_postgres() { "true" } else { "1" };
+        format!(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES ({version}, '{description}', {success}, '', 0)"
+        )
     }
 
     /// Whether it is PostgreSQL.
@@ -263,7 +279,8 @@ async fn postgres_template() -> &'static str {
     let make = async || {
         let digest = portcullis::crypto::digest::sha256(migrations().as_bytes());
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("portcullis_template_{hex}");
+        let how = if always_partitioned() { "_partitioned" } else { "" };
+        let name = format!("portcullis_template_{hex}{how}");
         let mut admin = connect().await;
         sqlx::query("SELECT pg_advisory_lock(7160)")
             .execute(&mut admin)
@@ -295,11 +312,31 @@ async fn make_postgres_template(admin: &mut PgConnection, name: &str) {
     let store = TestDb::try_open(&named(&draft), false).await.unwrap();
     store.migrate().await.unwrap();
     store.close().await;
+    if always_partitioned() {
+        partition(&named(&draft)).await;
+    }
     let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
     admin.execute(AssertSqlSafe(rename)).await.unwrap();
 }
 
-/// The text of all Postgres migrations.
+/// `PORTCULLIS_TEST_PARTITIONED=1` runs every test on partitioned tables.
+fn always_partitioned() -> bool {
+    std::env::var("PORTCULLIS_TEST_PARTITIONED").is_ok_and(|partitioned| partitioned == "1")
+}
+
+/// Runs the script for operators, unless that was done before.
+async fn partition(url: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let kind = "SELECT relkind::text FROM pg_class WHERE oid = 'grants'::regclass";
+    let kind: String = sqlx::query_scalar(kind).fetch_one(&mut connection).await.unwrap();
+    if kind != "p" {
+        let script = include_str!("../../../config/examples/partition.sql");
+        connection.execute(sqlx::raw_sql(script)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+/// The text of all Postgres migrations, and of what may be done after them.
 fn migrations() -> String {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -310,6 +347,7 @@ fn migrations() -> String {
     files
         .iter()
         .map(|file| std::fs::read_to_string(file).unwrap())
+        .chain([include_str!("../../../config/examples/partition.sql").to_owned()])
         .collect()
 }
 

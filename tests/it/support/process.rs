@@ -224,7 +224,12 @@ pub fn serve_command(server: &TestServer, data: &std::path::Path, settings: &[&s
 /// Database, master key, log as JSON, cheap passwords; and further settings as `key=value`.
 pub fn configure(command: &mut Command, server: &TestServer, data: &std::path::Path, settings: &[&str]) {
     command.arg("--data").arg(data);
-    let fixed = ["log.format=json", "passwords.memory_kib=8", "passwords.iterations=1"];
+    let fixed = [
+        "log.format=json",
+        "passwords.memory_kib=8",
+        "passwords.iterations=1",
+        "server.shutdown_delay=0s",
+    ];
     for setting in fixed.iter().chain(settings) {
         command.args(["--set", setting]);
     }

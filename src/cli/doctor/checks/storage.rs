@@ -33,6 +33,15 @@ pub fn schema(facts: &Facts) -> Option<Finding> {
     const NAME: &str = "schema";
     match &facts.database.as_ref().ok()?.schema {
         Ok(MigrationState::Current) => ok(NAME, "up to date"),
+        Ok(MigrationState::Newer(version)) => {
+            let message = format!("at migration {version}, which this program does not know and may go on with");
+            bad(
+                NAME,
+                Warn,
+                message,
+                "finish the upgrade: start the newer version on every node",
+            )
+        }
         Ok(MigrationState::Pending(count)) => {
             let message = format!("{count} migration(s) are pending");
             bad(NAME, Fail, message, "make a backup, then run `portcullis migrate`")

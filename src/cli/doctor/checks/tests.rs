@@ -200,6 +200,9 @@ fn the_database_is_judged() {
     says("schema", Fail, "2 migration(s)", |facts| {
         db(facts).schema = Ok(MigrationState::Pending(2));
     });
+    says("schema", Warn, "may go on", |facts| {
+        db(facts).schema = Ok(MigrationState::Newer(15));
+    });
     says("schema", Fail, "newer", |facts| {
         db(facts).schema = Err("newer".to_owned());
     });
