@@ -57,6 +57,10 @@ install_what_is_missing() {
     command -v npm >/dev/null || packages+=(npm)
     [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}"
     node_is_recent || node_from_npm
+    # Where a registry lacks one of the other servers, or is out of reach, the rest is measured all the same.
+    npm_ci benches/peers/oidc-provider || echo "no oidc-provider: left out" >&2
+    export BENCHMARK_GLEWLWYD=$TARGET_DIR/glewlwyd
+    bounded 300 benches/peers/glewlwyd/unpack.sh "$BENCHMARK_GLEWLWYD" || echo "no glewlwyd: left out" >&2
 }
 
 # Below target, since /tmp may be memory; elsewhere on a disk where PostgreSQL's user cannot get there.
