@@ -13,7 +13,7 @@ COPY templates templates
 COPY static static
 COPY src src
 # The manifest names a test and a benchmark; a build of the binary needs no more of them than their names.
-RUN mkdir -p tests/it benches/client_credentials && touch tests/it/main.rs benches/client_credentials/main.rs
+RUN mkdir -p tests/it benches/server && touch tests/it/main.rs benches/server/main.rs benches/functions.rs
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin portcullis && \

@@ -306,7 +306,7 @@ fn the_machine_is_judged() {
     says("data directory", Warn, "not there yet", |facts| facts.data_dir = None);
     says("data directory", Verdict::Ok, "nothing needs it", |facts| {
         facts.data_dir = None;
-        facts.config.keys.master_key = Some(crate::config::Secret::new(String::new()));
+        facts.config.keys.master_key = Some(Secret::new(String::new()));
     });
     says("disk", Warn, "512.0 MiB", directory(0o700, Some(512 << 20)));
     says("disk", Fail, "1.5 KiB", directory(0o700, Some(1536)));
