@@ -95,7 +95,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["config/", "cli/"]),
     ("strsim", &["config/"]),
     ("ipnet", &["config/"]),
-    ("rustix", &["cli/"]),
+    ("rustix", &["cli/", "crypto/hashing_threads.rs"]),
     ("tracing_subscriber", &["telemetry/"]),
     ("jsonwebtoken", &["crypto/"]),
     // In rustls it is the name of a provider.
