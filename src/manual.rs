@@ -100,6 +100,13 @@
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.
 //!
+//! # The log
+//!
+//! One line for each request is most of what there is to write, so lines are gathered for 10 ms and written together by a thread
+//! of its own ([`crate::telemetry::output`]). A warning or an error is written at once, with all before it, and so is the rest
+//! when the server stops; where the reader is slow, requests wait, and no line is dropped. A process that is killed loses its
+//! last 10 ms.
+//!
 //! # Signing out
 //!
 //! A client may send a browser to `/logout`. What ends a sign-in without a question is an ID token of the very person who is signed
