@@ -153,11 +153,18 @@
 //!
 //! # Sign-in
 //!
-//! Every attempt costs one argon2id hash, whether or not the user exists. Hashing runs beside the request threads with as
-//! many permits as there are cores and a bounded queue; beyond it the page says to try again (503), so a flood of sign-ins
-//! takes neither memory nor the token endpoint's time. The cookie session gets a new id at each sign-in. Form tokens are bound
+//! Every attempt costs one argon2id hash, whether or not the user exists. Hashing runs on threads of its own, as many as
+//! there are cores, which give way to those that serve (`crypto::hashing_threads`), behind a bounded queue; beyond it the page
+//! says to try again (503), so a flood of sign-ins takes neither memory nor the token endpoint's time. The cookie session gets a new id at each sign-in. Form tokens are bound
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.
+//!
+//! # The log
+//!
+//! One line for each request is most of what there is to write, so lines are gathered for 10 ms and written together by a thread
+//! of its own ([`crate::telemetry::output`]). A warning or an error is written at once, with all before it, and so is the rest
+//! when the server stops; where the reader is slow, requests wait, and no line is dropped. A process that is killed loses its
+//! last 10 ms.
 //!
 //! # Signing out
 //!

@@ -1,5 +1,7 @@
 //! The route table.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -11,6 +13,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::endpoints::{device_code, discovery, health, introspect, jwks, register, revoke, token, userinfo};
+use crate::http::document::Prepared;
 use crate::http::{browser_state, cors, layers, paths, respond, session, throttle};
 use crate::pages::error;
 use crate::pages::{
@@ -18,12 +21,32 @@ use crate::pages::{
     check_session, device, device_confirm, device_login, home, interaction_account, interaction_consent,
     interaction_login, login, logo, logout, static_files,
 };
+use front::Document;
 
-/// Every route, by who calls it.
+mod front;
+
+pub use front::Front;
+
+/// The server: what is kept ready is answered at once, and the rest by the routes.
+pub fn front(app: &App) -> Front {
+    let path = app.config().issuer.path().trim_end_matches('/');
+    let mut documents = vec![(
+        format!("{path}{}", paths::JWKS),
+        Document::Keys(jwks::Current::default()),
+    )];
+    // What cannot be written beforehand the routes will say.
+    if let Ok(metadata) = discovery::document(app) {
+        let metadata = Arc::new(Prepared::new(app, metadata));
+        let fixed = |path| (path, Document::Fixed(metadata.clone()));
+        documents.extend(metadata_paths(path).into_iter().map(fixed));
+    }
+    Front::new(app, router(app), documents)
+}
+
+/// Every route, by who calls it. The way in is [`front`].
 pub fn router(app: &App) -> Router {
     let documents = Router::new()
         .route(paths::JWKS, get(jwks::get))
-        .route(paths::OPENID_CONFIGURATION, get(discovery::get))
         .layer(from_fn(cors::open));
 
     let machines = Router::new()
@@ -150,25 +173,30 @@ fn limited(app: &App, routes: Router<App>) -> Router<App> {
 /// both are answered under both names.
 fn under_issuer_path(app: &App, routes: Router<App>) -> Router<App> {
     let path = app.config().issuer.path().trim_end_matches('/').to_owned();
-    if path.is_empty() {
-        return routes.merge(
-            Router::new()
-                .route(paths::OAUTH_METADATA, get(discovery::get))
-                .layer(from_fn(cors::open)),
-        );
-    }
-    let inserted = Router::new()
-        .route(&format!("{}{path}", paths::OAUTH_METADATA), get(discovery::get))
-        .route(&format!("{}{path}", paths::OPENID_CONFIGURATION), get(discovery::get))
-        .route(&format!("{path}{}", paths::OAUTH_METADATA), get(discovery::get))
+    let described = metadata_paths(&path)
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, get(discovery::get)))
         .layer(from_fn(cors::open));
+    if path.is_empty() {
+        return routes.merge(described);
+    }
     // Behind a slash, so that the home page is at `/tenant/`; whoever types the issuer itself is sent there.
     let home = format!("{path}/");
     let to_home = respond::see_other(&home).into_parts().0;
     Router::new()
         .nest(&home, routes)
         .route(&path, get(async move || to_home))
-        .merge(inserted)
+        .merge(described)
+}
+
+/// Where the metadata is found, for an issuer of this path.
+fn metadata_paths(path: &str) -> Vec<String> {
+    let names = [paths::OAUTH_METADATA, paths::OPENID_CONFIGURATION];
+    let mut found: Vec<String> = names.iter().map(|name| format!("{path}{name}")).collect();
+    if !path.is_empty() {
+        found.extend(names.iter().map(|name| format!("{name}{path}")));
+    }
+    found
 }
 
 /// Refuses forms that another site sent (`Sec-Fetch-Site`, `Origin`). The issuer's origin is named, so that a proxy that

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +15,7 @@ use crate::app::App;
 use crate::config::{Config, Issuer, Secret};
 use crate::jobs;
 use crate::playground::{DemoUser, MachineClient, Playground, PlaygroundConfig};
-use crate::router::router;
+use crate::router::{Front, front};
 use crate::telemetry;
 use crate::time::Clock;
 
@@ -53,13 +52,13 @@ pub async fn run(arguments: Arguments, data: Option<PathBuf>, json: bool) -> any
 
     let stop = listen::stop_on_signal()?;
     let mut tasks = JoinSet::new();
-    let mut spawn = |listeners: Vec<TcpListener>, router: Router| {
+    let mut spawn = |listeners: Vec<TcpListener>, front: Front| {
         for listener in listeners {
-            tasks.spawn(listen::serve(listener, None, router.clone(), stop.clone(), GRACE));
+            tasks.spawn(listen::serve(listener, None, front.clone(), stop.clone(), GRACE));
         }
     };
-    spawn(servers, router(&app));
-    spawn(playgrounds, client_of(&app, &demo, &playground).router());
+    spawn(servers, front(&app));
+    spawn(playgrounds, client_of(&app, &demo, &playground).router().into());
     tokio::spawn(jobs::sweep::run(app.clone(), stop.clone()));
     tokio::spawn(jobs::keys::run(app.clone(), stop.clone()));
     let served = CancellationToken::new();

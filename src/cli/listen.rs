@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::ServiceExt;
+use axum::extract::Request;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -12,6 +13,8 @@ use hyper_util::server::conn::auto::Builder;
 use tokio_util::sync::CancellationToken;
 
 use super::notify;
+use crate::router::Front;
+use crate::telemetry;
 
 /// How long the head of a request may take. Without a timer hyper would wait for ever.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -37,7 +40,7 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub async fn serve(
     listener: TcpListener,
     tls: Option<RustlsConfig>,
-    router: Router,
+    front: Front,
     stop: CancellationToken,
     grace: Duration,
 ) -> anyhow::Result<()> {
@@ -48,7 +51,7 @@ pub async fn serve(
         stop.cancelled().await;
         handle.graceful_shutdown(Some(grace));
     });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(front);
     let served = match tls {
         None => server.serve(service).await,
         Some(tls) => {
@@ -93,6 +96,7 @@ pub fn stop_after(delay: Duration, announce: impl FnOnce() + Send + 'static) -> 
         notify::tell(notify::STOPPING);
         tokio::spawn(async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            telemetry::output::flush();
             std::process::exit(130);
         });
         if !delay.is_zero() {

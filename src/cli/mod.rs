@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Issuer, LoadArgs, load};
+use crate::telemetry;
 use crate::time::Clock;
 use cx::Cx;
 
@@ -111,7 +112,9 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output::failure(&anyhow::anyhow!("the runtime cannot start: {error}")),
     };
-    match runtime.block_on(run(arguments)) {
+    let outcome = runtime.block_on(run(arguments));
+    telemetry::output::flush();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output::failure(&error),
     }

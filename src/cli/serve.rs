@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::crypto::keys::KeyRing;
 use crate::jobs;
-use crate::router::{metrics_router, router};
+use crate::router::{front, metrics_router};
 use crate::store::{CatalogPace, MigrationState, StoreError};
 use crate::telemetry;
 use crate::telemetry::traces::Traces;
@@ -78,7 +78,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let served = CancellationToken::new();
     let trail = tokio::spawn(jobs::audit::run(app.clone(), served.clone()));
     let grace = app.config().server.shutdown_grace.as_duration();
-    let outcome = listen::serve(listener, tls, router(&app), stop, grace).await;
+    let outcome = listen::serve(listener, tls, front(&app), stop, grace).await;
     telling.await?;
     served.cancel();
     trail.await?;
@@ -115,7 +115,7 @@ async fn serve_metrics(listener: TcpListener, app: App, stop: CancellationToken)
     tracing::info!(address = %listener.local_addr()?, "metrics");
     let router = metrics_router(&app);
     let upkeep = tokio::spawn(jobs::metrics::run(app, stop.clone()));
-    listen::serve(listener, None, router, stop, Duration::from_secs(1)).await?;
+    listen::serve(listener, None, router.into(), stop, Duration::from_secs(1)).await?;
     upkeep.await?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 pub mod client_secret;
 pub mod digest;
+mod hashing_threads;
 pub mod jwe;
 pub mod jwk_set;
 pub mod jwt;

@@ -6,14 +6,22 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::config::RegistrationMode;
+use crate::http::document::Document;
 use crate::http::error::DocumentError;
-use crate::http::{document, paths};
+use crate::http::paths;
 use crate::pages::text::Language;
 use crate::protocol::discovery::{Endpoints, Metadata};
+use crate::protocol::error::Reason;
 use crate::protocol::scope::{OPENID_SCOPES, Scope};
 
-/// The metadata. Its scopes are those of OpenID Connect; the scopes of APIs are their operators' business and not published.
+/// The metadata.
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, DocumentError> {
+    Ok(document(&app)?.answer(&headers))
+}
+
+/// The metadata, which stays the same as long as the process runs. Its scopes are those of OpenID Connect; the scopes of APIs
+/// are their operators' business and not published.
+pub fn document(app: &App) -> Result<Document, Reason> {
     let issuer = &app.config().issuer;
     let offered = app.config().registration.mode != RegistrationMode::Off;
     let managed = app.config().sessions.management;
@@ -36,5 +44,5 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
     let languages = Language::all().map(Language::tag).collect();
     let metadata = Metadata::new(issuer.as_str().to_owned(), endpoints, scopes, languages);
     let metadata = metadata.fetching_request_objects(app.config().requests.request_uri);
-    Ok(document::answer(&headers, "application/json", &metadata))
+    Document::new("application/json", &metadata)
 }

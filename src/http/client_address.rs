@@ -40,7 +40,7 @@ pub fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
     Caller {
         request_id: extensions
             .get::<RequestId>()
-            .map_or_else(String::new, |id| id.0.clone()),
+            .map_or_else(String::new, |id| id.0.to_string()),
         address: extensions.get::<ClientAddress>().and_then(|address| address.0),
         user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
     }

@@ -1,10 +1,11 @@
 //! What surrounds every request: its id, its log line, the headers of every answer, and what happens when a handler panics.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
@@ -15,84 +16,131 @@ use super::error::ApiError;
 use super::respond::{Embeddable, LogNote};
 use crate::app::App;
 use crate::protocol::error::Reason;
-use crate::store::counted;
+use crate::store::{QueryStats, counted};
+use crate::telemetry::lines::{RequestName, within};
+use crate::telemetry::metrics::Request as Metered;
 use crate::telemetry::request_log::{Line, Unanswered, log};
 use crate::telemetry::traces::RequestSpan;
 
 /// Names a request, from the caller's side into the log and back.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, counts its queries, writes its log line, and completes the headers of its answer.
 pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers()).unwrap_or_else(|| app.row_key(app.clock().now()).to_string());
-    let method = request.method().clone();
-    let version = request.version();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str)
-        .to_owned();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("none", MatchedPath::as_str);
+    let observed = Observed::begin(&app, &request, route);
     let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
     request.extensions_mut().insert(address);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let parent = client_address::trace_parent(request.extensions(), request.headers(), &app.config().server);
-    let trace = RequestSpan::begin(&id, method.as_str(), &route, parent);
-    let span = tracing::info_span!("request", id = %id, trace_id = trace.trace_id());
-    let metered = app.metrics().request(&route, method.as_str(), started);
-    let unanswered = Unanswered {
-        request_id: &id,
-        method: method.as_str(),
-        route: &route,
-        started,
-    };
-    let answering = counted(app.metrics(), next.run(request)).instrument(span);
-    let (mut response, queries) = answering.instrument(trace.span()).await;
-    unanswered.answered();
-    let status = response.status().as_u16();
-    let note = response.extensions_mut().remove::<LogNote>().unwrap_or_default();
-    metered.answered(status, note.reason);
-    log(&Line {
-        request_id: &id,
-        trace_id: trace.trace_id(),
-        method: method.as_str(),
-        route: &route,
-        status,
-        client_id: note.client_id.as_ref(),
-        reason: note.reason,
-        duration: started.elapsed(),
-        queries: queries.count,
-        query_time: queries.time,
-    });
-    trace.end(status, note.client_id.as_ref(), note.reason);
-    let embeddable = response.extensions().get::<Embeddable>().is_some();
+    request.extensions_mut().insert(RequestId(observed.id.clone()));
+    let (mut response, queries) = observed.run(next.run(request)).await;
     complete_headers(&app, response.headers_mut());
-    if embeddable {
+    if response.extensions().get::<Embeddable>().is_some() {
         response.headers_mut().remove(header::X_FRAME_OPTIONS);
     }
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID.clone(), id);
+    observed.end(response, queries)
+}
+
+/// A request that is being answered.
+pub struct Observed<'a> {
+    app: &'a App,
+    id: Arc<str>,
+    method: Method,
+    version: Version,
+    route: &'a str,
+    started: Instant,
+    trace: RequestSpan,
+    metered: Metered,
+}
+
+impl<'a> Observed<'a> {
+    /// Begins to watch a request for `route`, the pattern that matched.
+    pub fn begin(app: &'a App, request: &Request, route: &'a str) -> Self {
+        let started = Instant::now();
+        let headers = request.headers();
+        let id: Arc<str> = match request_id(headers) {
+            Some(given) => given.into(),
+            None => {
+                let drawn = app.row_key(app.clock().now());
+                (&*drawn.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())).into()
+            }
+        };
+        let method = request.method().clone();
+        let parent = client_address::trace_parent(request.extensions(), headers, &app.config().server);
+        let trace = RequestSpan::begin(&id, method.as_str(), route, parent);
+        let metered = app.metrics().request(route, method.as_str(), started);
+        Self {
+            app,
+            id,
+            method,
+            version: request.version(),
+            route,
+            started,
+            trace,
+            metered,
+        }
     }
-    // A connection that is told on an answer is never closed under a request. HTTP/2 has a frame of its own for it.
-    if app.is_stopping() && version <= Version::HTTP_11 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
+
+    /// Does what the request asks for, and tells what database work that was. Dropped half way, it leaves a line in the log.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> (T, QueryStats) {
+        let unanswered = Unanswered {
+            request_id: &self.id,
+            method: self.method.as_str(),
+            route: self.route,
+            started: self.started,
+        };
+        let name = RequestName {
+            id: self.id.clone(),
+            trace_id: self.trace.trace_id().cloned(),
+        };
+        let work = counted(self.app.metrics(), within(name, work));
+        let done = work.instrument(self.trace.span()).await;
+        unanswered.answered();
+        done
     }
-    response
+
+    /// Writes the line, and the request's id into its answer.
+    pub fn end(self, mut response: Response, queries: QueryStats) -> Response {
+        let status = response.status().as_u16();
+        let note = response.extensions_mut().remove::<LogNote>().unwrap_or_default();
+        self.metered.answered(status, note.reason);
+        log(&Line {
+            request_id: &self.id,
+            trace_id: self.trace.trace_id().map(|id| &**id),
+            method: self.method.as_str(),
+            route: self.route,
+            status,
+            client_id: note.client_id.as_ref(),
+            reason: note.reason,
+            duration: self.started.elapsed(),
+            queries: queries.count,
+            query_time: queries.time,
+        });
+        self.trace.end(status, note.client_id.as_ref(), note.reason);
+        if let Ok(id) = HeaderValue::from_str(&self.id) {
+            response.headers_mut().insert(X_REQUEST_ID.clone(), id);
+        }
+        // A connection that is told on an answer is never closed under a request. HTTP/2 has a frame of its own for it.
+        if self.app.is_stopping() && self.version <= Version::HTTP_11 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    }
 }
 
 /// An id that a proxy gave, if it can stand in a log as it is.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+fn request_id(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    ((8..=64).contains(&text.len()) && text.bytes().all(harmless)).then(|| text.to_owned())
+    ((8..=64).contains(&text.len()) && text.bytes().all(harmless)).then_some(text)
 }
 
 /// On every answer: pages, documents, errors, redirects.
-fn complete_headers(app: &App, headers: &mut HeaderMap) {
+pub fn complete_headers(app: &App, headers: &mut HeaderMap) {
     static FIXED: [(HeaderName, HeaderValue); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),

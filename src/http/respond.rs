@@ -43,7 +43,7 @@ fn unkept(mut response: Response) -> Response {
 
 /// A short text.
 pub fn plain(status: StatusCode, text: &'static str) -> Response {
-    with_type(status, "text/plain; charset=utf-8", text.as_bytes().to_vec())
+    with_type(status, "text/plain; charset=utf-8", text)
 }
 
 /// A status and nothing else, for others to make something of.
@@ -54,8 +54,8 @@ pub fn bare(status: StatusCode) -> Response {
 }
 
 /// A body of some media type.
-pub fn with_type(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {
-    let mut response = HttpResponse::new(Body::from(body));
+pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = HttpResponse::new(body.into());
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::Instrument as _;
 
 use super::{Document, GuardedFetch, OutboundError, Purpose};
+use crate::telemetry::lines::carried;
 use crate::time::Timestamp;
 
 /// The most documents that are kept. Beyond it the one that nobody has asked for longest goes.
@@ -146,7 +147,7 @@ impl<T: Send + Sync + 'static> CachedFetch<T> {
             document
         };
         // By itself, so that a caller who goes away leaves no fetch half done, to be begun again by the next.
-        let fetched = tokio::spawn(fetch.in_current_span()).await;
+        let fetched = tokio::spawn(carried(fetch).in_current_span()).await;
         fetched.unwrap_or(Err(NoDocument))
     }
 

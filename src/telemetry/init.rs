@@ -10,8 +10,10 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+use super::lines::Lines;
+use super::output;
 use super::traces::{Traces, is_traced};
-use crate::config::{LogConfig, LogFormat};
+use crate::config::LogConfig;
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,8 @@ pub enum InitError {
     Twice(#[from] TryInitError),
 }
 
-/// Sends the log to standard error, in the configured form and filtered as configured.
+/// Sends the log to standard error, in the configured form and filtered as configured. Before the process ends, call
+/// [`output::flush`].
 ///
 /// Whatever the filter says, what libraries log below a bound never passes: sqlx writes statements, HTTP/2 its headers,
 /// sessions their ids. Only our own code is known to keep secrets to itself at every level.
@@ -42,17 +45,15 @@ pub fn init(log: &LogConfig) -> Result<(), InitError> {
 /// The same, with traces beside the log if they are wanted. The log's level does not change what is traced.
 pub fn init_with_traces(log: &LogConfig, traces: Option<&Traces>) -> Result<(), InitError> {
     let filter = parse_filter(&log.level)?.and(filter_fn(keeps_values_to_itself));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let layer = match log.format {
-        LogFormat::Text => lines.with_target(false).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    let lines = Lines {
+        format: log.format,
+        ansi: std::io::stderr().is_terminal(),
     };
     tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
+        .with(lines.with_filter(filter))
         .with(traces.map(Traces::layer))
         .try_init()?;
+    output::start();
     Ok(())
 }
 

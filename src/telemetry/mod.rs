@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod init;
+pub mod lines;
 pub mod metrics;
+pub mod output;
 pub mod request_log;
 pub mod traces;

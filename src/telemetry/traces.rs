@@ -9,6 +9,7 @@
 //! spans, which are counted, and never a request.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -239,7 +240,7 @@ pub struct Parent<'a> {
 #[derive(Debug)]
 pub struct RequestSpan {
     span: Span,
-    trace_id: Option<String>,
+    trace_id: Option<Arc<str>>,
 }
 
 impl RequestSpan {
@@ -268,7 +269,7 @@ impl RequestSpan {
         let trace_id = context.span().span_context().trace_id().to_string();
         Self {
             span,
-            trace_id: Some(trace_id),
+            trace_id: Some(trace_id.into()),
         }
     }
 
@@ -278,8 +279,8 @@ impl RequestSpan {
     }
 
     /// Names the trace, while requests are traced.
-    pub fn trace_id(&self) -> Option<&str> {
-        self.trace_id.as_deref()
+    pub fn trace_id(&self) -> Option<&Arc<str>> {
+        self.trace_id.as_ref()
     }
 
     /// Ends with an answer. By the conventions of OpenTelemetry a refusal is no error of the server's.

@@ -20,6 +20,7 @@ mod audit_command;
 mod client_keys;
 mod conformance;
 mod examples;
+mod front;
 mod languages;
 mod logos;
 mod metadata;

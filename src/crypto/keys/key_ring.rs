@@ -111,6 +111,11 @@ impl KeyRing {
         json!({ "keys": keys })
     }
 
+    /// Until when [`KeyRing::jwks`] is the same as at `now`; `None`: for good.
+    pub fn published_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.published(now).filter_map(|entry| entry.gone_at).min()
+    }
+
     /// The published key with exactly this `kid`.
     pub fn verifier(&self, kid: &str, now: Timestamp) -> Option<&Verifier> {
         self.published(now)

@@ -9,7 +9,7 @@ use portcullis::config::{Config, LoadArgs, LogConfig, LogFormat, load};
 use portcullis::http::layers;
 use portcullis::model::api::AccessTokenFormat;
 use portcullis::model::user::PasswordHash;
-use portcullis::telemetry::init;
+use portcullis::telemetry::{init, output};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::sockets::get_over_http2;
@@ -429,6 +429,7 @@ async fn a_panic_in_a_process_of_its_own() {
         .layer(from_fn_with_state(server.app.clone(), layers::observe));
     let response = TestRequest::new(&router, Method::GET, "/panic").await;
     response.expect_error(500, "server_error");
+    output::flush();
 }
 
 #[test]

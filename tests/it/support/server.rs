@@ -14,7 +14,7 @@ use portcullis::crypto::seal::MasterKey;
 use portcullis::model::audit_event::AuditEntry;
 use portcullis::model::signing_key::SigningKey;
 use portcullis::protocol::signing_alg::SigningAlg;
-use portcullis::router::router;
+use portcullis::router::front;
 use portcullis::store::{AuditFilter, Predecessors, Store};
 use portcullis::time::Clock;
 use tokio::sync::OnceCell;
@@ -100,7 +100,7 @@ impl TestServer {
     pub fn under(&self, master: MasterKey) -> Self {
         let (config, store) = (self.app.config().clone(), self.store().clone());
         let app = App::new(config, store, self.app.clock().clone(), master).unwrap();
-        let router = router(&app);
+        let router = through_the_front(&app);
         let db = self.db.clone();
         Self(Arc::new(Node { app, router, db }))
     }
@@ -144,7 +144,7 @@ impl TestServer {
 
     fn with_store(db: Arc<TestDb>, store: Store, config: Config, clock: Clock) -> Self {
         let app = App::new(config, store, clock, master_key()).unwrap();
-        let router = router(&app);
+        let router = through_the_front(&app);
         Self(Arc::new(Node { app, router, db }))
     }
 
@@ -215,4 +215,9 @@ async fn signing_keys() -> &'static [SigningKey] {
 /// Short for settings in seconds.
 pub fn seconds(seconds: u32) -> Span {
     Span::from_secs(seconds)
+}
+
+/// As the server itself: what it keeps ready is in front of its routes.
+fn through_the_front(app: &App) -> Router {
+    Router::new().fallback_service(front(app))
 }

@@ -260,6 +260,10 @@ fn the_database_is_judged() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn an_older_state_of_the_database_is_told() {
     says("history", Fail, "1970-01-01T00:00:09Z", |facts| {
         facts.doubted_since = Some(Timestamp(9));
     });
