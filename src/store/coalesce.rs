@@ -289,8 +289,8 @@ mod tests {
         let (source, mut begun) = Source::new(false);
         let first = source.busy(&mut begun).await;
         let mut later = JoinSet::new();
-        // Number 1 is being read already: that read began before these came, and must not answer them.
-        for key in (1..=150).chain(1..=150) {
+        // Two are asked for each, while other reads are under way that began before.
+        for key in (1..=150).chain(1..=150).map(|key| key + 20) {
             later.spawn(source.clone().ask(key));
         }
         source.until_waiting(150).await;

@@ -89,13 +89,16 @@ impl Output {
         let before = waiting.lines.len();
         waiting.lines.extend_from_slice(line);
         let enough = before < ENOUGH && waiting.lines.len() >= ENOUGH;
+        if urgent || !waiting.served {
+            // The thread sleeps on: the next line is the one to wake it.
+            drop(waiting);
+            self.flush();
+            return;
+        }
         // Waking is a system call; while lines come, the thread looks for them itself.
         let wake = std::mem::take(&mut waiting.asleep) || enough;
-        let urgent = urgent || !waiting.served;
         drop(waiting);
-        if urgent {
-            self.flush();
-        } else if wake {
+        if wake {
             self.arrived.notify_one();
         }
     }
@@ -202,6 +205,23 @@ mod tests {
         OUTPUT.line(b"first\n", false);
         OUTPUT.line(b"second\n", true);
         assert_eq!(text(&SINK), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_line_after_an_urgent_one_wakes_the_thread() {
+        output!(SINK, OUTPUT);
+        OUTPUT.waiting().served = true;
+        std::thread::spawn(|| OUTPUT.serve());
+        while !OUTPUT.waiting().asleep {
+            std::thread::yield_now();
+        }
+        OUTPUT.line(b"urgent\n", true);
+        OUTPUT.line(b"ordinary\n", false);
+        let begun = std::time::Instant::now();
+        while text(&SINK) != "urgent\nordinary\n" {
+            assert!(begun.elapsed().as_secs() < 20, "{}", text(&SINK));
+            std::thread::yield_now();
+        }
     }
 
     #[test]

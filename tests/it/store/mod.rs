@@ -6,6 +6,7 @@ mod catalog_watch;
 mod clients;
 mod codes;
 mod consents;
+mod group_commit;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
