@@ -241,7 +241,7 @@ fn authenticate_client(bencher: Bencher<'_, '_>) {
     let caller = Caller::default();
     let once = || {
         let params = Params::parse(b"grant_type=client_credentials").ok()?;
-        let presented = Presented::from_request(&[header.as_bytes()], &params, &[]).ok()?;
+        let presented = Presented::from_request(&[header.as_bytes()], &params, Vec::new).ok()?;
         let authenticated = authenticate(&fixture.app, &presented, &caller, fixture.now);
         fixture.runtime.block_on(authenticated).ok()
     };

@@ -30,13 +30,17 @@ enum Proof {
 
 impl Presented {
     /// Reads the Authorization headers and the body. More than one mechanism is an error, even when both are right. `endpoints`
-    /// are the addresses that an assertion may be made out to.
-    pub fn from_request(authorization: &[&[u8]], params: &Params, endpoints: &[String]) -> Result<Self, Reason> {
+    /// gives the addresses that an assertion may be made out to.
+    pub fn from_request(
+        authorization: &[&[u8]],
+        params: &Params,
+        endpoints: impl FnOnce() -> Vec<String>,
+    ) -> Result<Self, Reason> {
         let named = params.get("client_id")?;
         let secret = params.get("client_secret")?;
         let asserted = params.mentions("client_assertion") || params.mentions("client_assertion_type");
         match authorization {
-            [] if asserted && secret.is_none() => Self::from_assertion(params, named, endpoints),
+            [] if asserted && secret.is_none() => Self::from_assertion(params, named, endpoints()),
             _ if asserted => Err(Reason::ClientAuthRepeated),
             [] => Self::from_body(named, secret),
             [header] if secret.is_none() => Self::from_header(header, named),
@@ -52,7 +56,7 @@ impl Presented {
     }
 
     /// RFC 7521 §4.2: the client is the `sub` of the assertion, and may name itself beside it.
-    fn from_assertion(params: &Params, named: Option<&str>, endpoints: &[String]) -> Result<Self, Reason> {
+    fn from_assertion(params: &Params, named: Option<&str>, endpoints: Vec<String>) -> Result<Self, Reason> {
         if params.get("client_assertion_type")? != Some(ASSERTION_TYPE) {
             return Err(Reason::AssertionTypeUnknown);
         }
@@ -67,7 +71,7 @@ impl Presented {
             proof: Proof::Assertion(Assertion {
                 token: token.to_owned(),
                 method: alg.map_or(ClientAuthMethod::PrivateKeyJwt, ClientAuthMethod::of_assertion),
-                endpoints: endpoints.to_vec(),
+                endpoints,
             }),
         })
     }

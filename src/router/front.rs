@@ -62,14 +62,16 @@ impl Front {
         let Some((app, (path, document))) = self.find(request.uri().path()) else {
             return Answer::Awaited(Box::pin(self.0.routes.clone().call(request)));
         };
-        match document {
-            Document::Fixed(document) => {
-                let observed = Observed::begin(app, &request, path);
-                let response = document.answer(request.method(), request.headers());
-                Answer::Known(Some(observed.end(response, QueryStats::default())))
-            }
-            Document::Keys(_) => Answer::Awaited(Box::pin(self.clone().answer_later(request))),
-        }
+        let at_hand = match document {
+            Document::Fixed(document) => Some(document.clone()),
+            Document::Keys(keys) => keys.at_hand(app),
+        };
+        let Some(document) = at_hand else {
+            return Answer::Awaited(Box::pin(self.clone().answer_later(request)));
+        };
+        let observed = Observed::begin(app, &request, path);
+        let response = document.answer(request.method(), request.headers());
+        Answer::Known(Some(observed.end(response, QueryStats::default())))
     }
 
     async fn answer_later(self, request: Request) -> Result<Response, Infallible> {

@@ -131,6 +131,11 @@ impl Store {
         })
     }
 
+    /// The current APIs and keys, if they are known to be current without asking anybody.
+    pub fn catalog_at_hand(&self) -> Option<Arc<Catalog>> {
+        self.cache.catalog_by(self.proof()?)
+    }
+
     /// The client as of `catalog`: no round trip while it is known.
     pub async fn client_of(&self, catalog: &Catalog, id: &ClientId) -> Result<Option<Arc<Client>>> {
         match self.cache.client(catalog.version, id) {
@@ -219,6 +224,12 @@ impl Cache {
     fn client(&self, version: i64, id: &ClientId) -> Option<Arc<Client>> {
         let known = self.0.read().ok()?;
         (known.version == version).then(|| known.clients.get(id))?
+    }
+
+    fn catalog_by(&self, proof: Proof) -> Option<Arc<Catalog>> {
+        let known = self.0.read().ok()?;
+        let catalog = known.catalog.clone().filter(|_| proof.covers(&known))?;
+        (catalog.version == known.version).then_some(catalog)
     }
 
     fn catalog(&self, version: i64) -> Option<Arc<Catalog>> {

@@ -373,7 +373,7 @@ async fn queries_of_poll(server: &TestServer, device: &Device) -> (u32, String) 
     let (grant_type, code, client) = (DEVICE_GRANT, &device.device_code, &device.client.id);
     let body = format!("grant_type={grant_type}&device_code={code}&client_id={client}");
     let params = Params::parse(body.as_bytes()).unwrap();
-    let presented = Presented::from_request(&[], &params, &[]).unwrap();
+    let presented = Presented::from_request(&[], &params, Vec::new).unwrap();
     let form = ClientForm {
         params,
         presented,
@@ -491,7 +491,7 @@ fn form_of(client: &TestClient, body: &str) -> ClientForm {
     let pair = format!("{}:{}", client.id, client.secret.as_ref().unwrap());
     let authorization = format!("Basic {}", STANDARD.encode(pair));
     let params = Params::parse(body.as_bytes()).unwrap();
-    let presented = Presented::from_request(&[authorization.as_bytes()], &params, &[]).unwrap();
+    let presented = Presented::from_request(&[authorization.as_bytes()], &params, Vec::new).unwrap();
     ClientForm {
         params,
         presented,

@@ -40,8 +40,8 @@ impl FromRequest<App> for ClientForm {
             .iter()
             .map(|value| value.as_bytes())
             .collect();
-        let endpoints = [paths::TOKEN, parts.uri.path()].map(|path| app.config().issuer.url(path));
-        let presented = Presented::from_request(&authorization, &params, &endpoints)?;
+        let endpoints = || Vec::from([paths::TOKEN, parts.uri.path()].map(|path| app.config().issuer.url(path)));
+        let presented = Presented::from_request(&authorization, &params, endpoints)?;
         let caller = client_address::caller(&parts.extensions, &parts.headers);
         Ok(Self {
             params,
