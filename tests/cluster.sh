@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The long form of the tests with several nodes: rolling restarts again and again, and an upgrade from the version before.
+# The long form of the tests with several nodes: rolling restarts again and again, an upgrade from the version before, and primaries
+# that are lost, under Patroni, too.
 #
 #   tests/cluster.sh                 everything
-#   tests/cluster.sh FILE …          these files of tests/cluster
+#   tests/cluster.sh FILE …          these files of tests/cluster, and no lost primaries
 #
 # The version before is the newest tag v*, or without one the last commit before the newest migration: the history must be there.
 # PORTCULLIS_TEST_POSTGRES=postgres://… uses a server of yours in place of a private one; PORTCULLIS_TEST_PREVIOUS_BIN=… a binary.
@@ -20,6 +21,7 @@ main() {
     if [[ -z ${PORTCULLIS_TEST_PREVIOUS_BIN:-} ]]; then build_previous || finish; fi
     build_server || finish
     part_cluster "cluster" PORTCULLIS_TEST_ROUNDS="${PORTCULLIS_TEST_ROUNDS:-4}" -- "$@"
+    [[ $# -gt 0 ]] || part_failover
     finish
 }
 
@@ -32,6 +34,17 @@ install_missing() {
     [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}"
     unpack_haproxy
     node_is_recent || node_from_npm
+}
+
+part_failover() {
+    heading "lost primaries"
+    unpack_patroni
+    local status=0
+    # shellcheck disable=SC2016 # expanded by the inner shell, which ends together with what it runs
+    bounded 1800 bash -c 'set -o pipefail; log=$1; shift; "$@" 2>&1 | tee "$log"' tee "$LOGS/failover.log" \
+        cargo test --locked --test it -- rows::failover || status=$?
+    record "lost primaries" "$(sum_of 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$LOGS/failover.log")" \
+        "$(sum_of 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$LOGS/failover.log")" "$status"
 }
 
 # --- the version before ------------------------------------------------------------------------------------------

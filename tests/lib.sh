@@ -182,6 +182,33 @@ unpack_haproxy() {
     export PORTCULLIS_TEST_HAPROXY
 }
 
+# Patroni and etcd with the modules they need, for the test that loses a primary. Unpacked: the packages would start daemons. Where
+# PostgreSQL's user can read them.
+unpack_patroni() {
+    if [[ -n ${PORTCULLIS_TEST_PATRONI:-} ]]; then return 0; fi
+    local home=$TARGET_DIR/patroni module package
+    local packages=(patroni etcd-server)
+    for module in cdiff click colorama dateutil dnspython etcd prettytable psutil psycopg2 urllib3 wcwidth; do
+        packages+=("python3-$module")
+    done
+    if [[ ! -e $home/complete ]]; then
+        heading "apt-get download ${packages[*]}"
+        rm -rf "$home"
+        mkdir -p "$home"
+        for package in "${packages[@]}"; do
+            (cd "$home" && download_deb "$package" && dpkg-deb --extract "$package"_*.deb . && rm "$package"_*.deb) ||
+                die "Patroni cannot be had: please install patroni and etcd-server"
+        done
+        touch "$home/complete"
+    fi
+    if ! as_unprivileged test -r "$home/complete"; then
+        cp -r "$home" "$scratch/patroni"
+        chmod -R a+rX "$scratch/patroni"
+        home=$scratch/patroni
+    fi
+    export PORTCULLIS_TEST_PATRONI=$home
+}
+
 # download_deb <package>: into this folder. The lists may be missing, or too old to name a file that is still there.
 download_deb() {
     timeout 300 apt-get -qq download "$1" 2>/dev/null && return 0

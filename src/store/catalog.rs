@@ -186,7 +186,7 @@ impl Store {
 
     fn proof(&self) -> Option<Proof> {
         match &self.db {
-            Db::Postgres(_) => self.lease.version().map(Proof::Version),
+            Db::Postgres(pg) => self.lease.version(pg.moves()).map(Proof::Version),
             Db::Sqlite(_) => self.commit_mark().map(Proof::Mark),
         }
     }

@@ -74,10 +74,18 @@ pub(super) struct Lease {
     trust: RwLock<Trust>,
 }
 
+/// A version that is the current one.
+#[derive(Clone, Copy)]
+struct Held {
+    version: i64,
+    until: Instant,
+    /// As long as the database has moved no further. The host before may be running still, and know of no change.
+    moves: u64,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Trust {
-    /// The version, and until when it is the current one.
-    held: Option<(i64, Instant)>,
+    held: Option<Held>,
     /// How often that was called into doubt.
     doubts: u64,
 }
@@ -93,10 +101,10 @@ impl Default for Lease {
 
 /// A poisoned lock means that nothing is trusted.
 impl Lease {
-    /// The version that is the current one this moment, if that is known without asking.
-    pub(super) fn version(&self) -> Option<i64> {
-        let (version, until) = self.trust.read().ok()?.held?;
-        (Instant::now() < until).then_some(version)
+    /// The version that is the current one this moment, if that is known without asking a database that has moved so often.
+    pub(super) fn version(&self, moves: u64) -> Option<i64> {
+        let held = self.trust.read().ok()?.held?;
+        (held.moves == moves && Instant::now() < held.until).then_some(held.version)
     }
 
     /// Asks with each request from now on, until it has looked again.
@@ -113,12 +121,12 @@ impl Lease {
         self.trust.read().map_or(0, |trust| trust.doubts)
     }
 
-    /// Counts on `version`, unless doubts arose since there were `doubts`.
-    fn trust(&self, version: i64, until: Instant, doubts: u64) {
+    /// Counts on what is held, unless doubts arose since there were `doubts`.
+    fn trust(&self, held: Held, doubts: u64) {
         if let Ok(mut trust) = self.trust.write()
             && trust.doubts == doubts
         {
-            trust.held = Some((version, until));
+            trust.held = Some(held);
         }
     }
 }
@@ -130,6 +138,8 @@ pub struct CatalogWatch {
     pace: CatalogPace,
     seen: i64,
     beat: i64,
+    /// Where the database was when this began to listen.
+    moves: u64,
 }
 
 impl Store {
@@ -143,12 +153,12 @@ impl Store {
             ..pace
         };
         let listening = async {
-            let mut listener = pg.listener().await?;
+            let (mut listener, moves) = pg.listener().await?;
             listener.eager_reconnect(false);
             listener.listen(CHANNEL).await?;
-            Ok(listener)
+            Ok((listener, moves))
         };
-        let listener = until(LONGEST, listening).await?;
+        let (listener, moves) = until(LONGEST, listening).await?;
         // It may be another database than before, or an older state of it.
         self.cache.forget();
         Ok(Some(CatalogWatch {
@@ -157,6 +167,7 @@ impl Store {
             pace,
             seen: 0,
             beat: i64::from_be_bytes(random::bytes()),
+            moves,
         }))
     }
 
@@ -236,6 +247,11 @@ impl CatalogWatch {
     }
 
     async fn look_unhurried(&mut self) -> Result<()> {
+        if let Db::Postgres(pg) = &self.store.db
+            && pg.moves() != self.moves
+        {
+            return Err(StoreError::Unavailable("the database is on another host now".into()));
+        }
         // The second time for those who wait for the version that the first has found.
         for _ in 0..3 {
             while self.listener.next_buffered().is_some() {}
@@ -253,7 +269,12 @@ impl CatalogWatch {
             let version = sqlx::query_scalar(db.text(&CATALOG_VERSION))
                 .fetch_one(&mut *db)
                 .await?;
-            self.store.lease.trust(version, began + self.pace.lease, doubts);
+            let held = Held {
+                version,
+                until: began + self.pace.lease,
+                moves: self.moves,
+            };
+            self.store.lease.trust(held, doubts);
             if std::mem::replace(&mut self.seen, version) == version {
                 return Ok(());
             }
@@ -297,28 +318,37 @@ impl Drop for CatalogWatch {
 mod tests {
     use super::*;
 
+    fn held(version: i64, until: Instant) -> Held {
+        Held {
+            version,
+            until,
+            moves: 0,
+        }
+    }
+
     #[test]
     fn a_version_is_trusted_for_as_long_as_it_was_said() {
         let lease = Lease::default();
-        assert_eq!(lease.version(), None);
+        assert_eq!(lease.version(0), None);
         let now = Instant::now();
-        lease.trust(7, now + Duration::from_secs(60), lease.doubts());
-        assert_eq!(lease.version(), Some(7));
-        lease.trust(8, now, lease.doubts());
-        assert_eq!(lease.version(), None);
+        lease.trust(held(7, now + Duration::from_secs(60)), lease.doubts());
+        assert_eq!(lease.version(0), Some(7));
+        assert_eq!(lease.version(1), None, "the database has moved");
+        lease.trust(held(8, now), lease.doubts());
+        assert_eq!(lease.version(0), None);
     }
 
     #[test]
     fn a_doubt_outlives_a_look_that_began_before_it() {
         let lease = Lease::default();
         let until = Instant::now() + Duration::from_secs(60);
-        lease.trust(7, until, lease.doubts());
+        lease.trust(held(7, until), lease.doubts());
         let before = lease.doubts();
         lease.doubt();
-        assert_eq!(lease.version(), None);
-        lease.trust(7, until, before);
-        assert_eq!(lease.version(), None, "what was read before the doubt");
-        lease.trust(8, until, lease.doubts());
-        assert_eq!(lease.version(), Some(8));
+        assert_eq!(lease.version(0), None);
+        lease.trust(held(7, until), before);
+        assert_eq!(lease.version(0), None, "what was read before the doubt");
+        lease.trust(held(8, until), lease.doubts());
+        assert_eq!(lease.version(0), Some(8));
     }
 }

@@ -40,15 +40,24 @@ impl Pg {
         self.lender.source().connect().await
     }
 
-    /// A connection of its own that hears notifications. It hangs on a pool of sqlx's, whose one connection it is.
-    pub(super) async fn listener(&self) -> Result<PgListener> {
+    /// How often the database has turned out to be on another host.
+    pub(super) fn moves(&self) -> u64 {
+        self.lender.source().moves()
+    }
+
+    /// A connection of its own that hears notifications, and [`Server::moves`] from before it was made. It hangs on a pool of sqlx's,
+    /// whose one connection it is.
+    pub(super) async fn listener(&self) -> Result<(PgListener, u64)> {
+        let server = self.lender.source();
+        let primary = server.primary().await?;
+        let moves = server.moves();
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(self.lender.source().primary().await?)
+            .connect_with(primary)
             .await?;
-        Ok(PgListener::connect_with(&pool).await?)
+        Ok((PgListener::connect_with(&pool).await?, moves))
     }
 }
 

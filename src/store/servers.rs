@@ -1,7 +1,7 @@
 //! The PostgreSQL servers of one database, of which one takes writes: the primary, wherever it is now.
 
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub(super) struct Server {
     /// When that became another one. What was connected before is not used again: the host before it may be running still, and
     /// take writes that nobody else will see.
     moved_at: Mutex<Option<Instant>>,
+    /// How often it became another one.
+    moves: AtomicU64,
 }
 
 struct Host {
@@ -67,6 +69,7 @@ impl Server {
             patience,
             current: AtomicUsize::new(0),
             moved_at: Mutex::new(None),
+            moves: AtomicU64::new(0),
         })
     }
 
@@ -93,11 +96,17 @@ impl Server {
         Ok(self.hosts[at].connect.clone())
     }
 
+    /// How often the database has turned out to be on another host.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
+    }
+
     /// Notes which host let us in.
     fn arrive(&self, at: usize) {
         if self.current.swap(at, Ordering::AcqRel) == at {
             return;
         }
+        self.moves.fetch_add(1, Ordering::AcqRel);
         if let Ok(mut moved_at) = self.moved_at.lock() {
             *moved_at = Some(Instant::now());
         }
