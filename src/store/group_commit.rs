@@ -297,8 +297,9 @@ impl Writer {
                     self.shared.open.store(false, SeqCst);
                     lease.settled();
                 }
-                // The queue is long: those in it see to it. A closed pool has nobody left to.
-                Err(_) if self.shared.waiting.load(SeqCst) > 0 => {}
+                // The queue is long, or the pool is closed. Those who wait find the transaction when their turn comes, or come
+                // here themselves when it does not; the last of them finds nobody left.
+                Err(_) if self.shared.waiting.load(SeqCst) > 0 => return,
                 Err(_) => tell(self.forget(), false),
             }
         }

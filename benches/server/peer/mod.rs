@@ -273,7 +273,7 @@ impl Contender for Peer {
             Workload::UserinfoJwt if !opaque => Some(self.userinfo().await?),
             Workload::UserinfoOpaque if opaque => Some(self.userinfo().await?),
             Workload::DeviceStart => Some(self.device_start()),
-            // Neither holds 10,000 devices for long: see what each of them says about its memory.
+            // The memory of oidc-provider keeps no 10,000 devices. Polls at glewlwyd were not tried.
             _ => None,
         };
         let scripts = scripts.map(|scripts| Load::Requests(self.process.address, scripts));
