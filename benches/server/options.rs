@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::measure::Rounds;
 use crate::ours::Size;
@@ -52,6 +52,15 @@ const fn rounds(count: usize, length: u64, warm_up: u64) -> Rounds {
     }
 }
 
+/// Whether this is a part of a name that something has. Filters of `cargo bench` may be meant for others.
+fn is_known(part: &str) -> bool {
+    let mut names = Workload::ALL
+        .iter()
+        .map(|workload| workload.key())
+        .chain([MIX, GROWTH, STARTS]);
+    names.any(|name| name.contains(part))
+}
+
 impl Options {
     /// Reads the arguments. Cargo gives `--bench` to benchmarks, and nothing (or `--test`) when it only tests them.
     pub fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
@@ -76,7 +85,12 @@ impl Options {
                 "--postgres-process" => options.postgres_process = Some(value()?.parse()?),
                 "--report" => options.report = Some(value()?.into()),
                 "--folder" => options.folder = value()?.into(),
-                "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
+                "--only" => {
+                    for part in value()?.split(',') {
+                        ensure!(is_known(part), "--only {part}: there is no such workload");
+                        options.only.push(part.to_owned());
+                    }
+                }
                 "--growth" => {
                     let sizes = value()?;
                     let sizes = sizes.split(',').filter(|size| !size.is_empty());

@@ -15,8 +15,9 @@ use crate::visitor::{Visitor, code_in};
 const HOME: &str = "benches/peers/oidc-provider";
 /// As in its `server.mjs`.
 const SECRET: &str = "a-secret-of-the-benchmark-and-of-nothing-else";
-/// Of these, together with their codes and grants, none is forgotten while they are looked up.
-const TOKENS: usize = 200;
+/// Of these, together with their codes, sessions and grants, none is forgotten while they are looked up: its memory keeps the
+/// last 1,000 entries.
+const TOKENS: usize = 150;
 
 /// Starts it, if it is installed.
 pub async fn start() -> anyhow::Result<Option<Peer>> {
