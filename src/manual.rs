@@ -156,7 +156,7 @@
 //! one that says nothing, after `database.statement_timeout` and half a second. Then every older connection is tested before its next
 //! use. Without any primary each request tries all hosts once. Measured on two cores with eight people at two nodes, all of it under
 //! the load of other work: requests were served again 0.2 to 0.7 s after the promotion. The promotion itself is Patroni's
-//! `ttl` when a machine is lost (20 s), and under a second when an operator hands over. `rows::failover` kills, promotes and hands over
+//! `ttl` when a machine is lost (20 s). `rows::failover` kills, promotes and hands over
 //! under load and then asks for everything that was promised.
 //!
 //! # How far it goes

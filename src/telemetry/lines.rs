@@ -331,18 +331,9 @@ fn escape_json(line: &mut String, text: &str) {
     if text.bytes().all(needs_no_escape) {
         return line.push_str(text);
     }
-    for c in text.chars() {
-        match c {
-            '"' => line.push_str("\\\""),
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            // Of the control characters beyond ASCII none has a use in a log.
-            c if c.is_control() => write!(line, "\\u{:04x}", u32::from(c)).unwrap_or_default(),
-            c => line.push(c),
-        }
-    }
+    // The quotes around it are written by the caller. A text can always be written.
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    line.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
 }
 
 /// Through the general machinery a number costs five times as much.
