@@ -62,7 +62,7 @@ async fn check(app: &App, presented: &Presented, caller: &Caller, now: Timestamp
         secret::check(app, &client, presented, caller, now).await?;
     }
     if let Some(presented) = presented.assertion() {
-        assertion::check(app, &client, presented, caller, now).await?;
+        Box::pin(assertion::check(app, &client, presented, caller, now)).await?;
     }
     check_enabled(&client)?;
     limits::requests::permit_client(app, &client.client_id, caller, now)?;
@@ -84,7 +84,7 @@ async fn note_use(app: &App, client: &Client, now: Timestamp) {
 
 /// Counts a failure, and gives what to answer: `reason`, or that there were too many.
 async fn failed(app: &App, client: &ClientId, reason: Reason, caller: &Caller, now: Timestamp) -> OAuthError {
-    match limits::client_auth::permit(app, client, caller, now).await {
+    match Box::pin(limits::client_auth::permit(app, client, caller, now)).await {
         Ok(Permit::Throttled { retry_after }) => OAuthError::until(Reason::ClientAuthThrottled, retry_after),
         // A failure that cannot be counted is still one.
         Ok(Permit::Granted(_)) | Err(_) => reason.into(),

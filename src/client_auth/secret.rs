@@ -39,7 +39,8 @@ pub(super) async fn check(
     if chosen.is_empty() {
         return Err(failed(app, &client.client_id, wrong, caller, now).await);
     }
-    check_chosen(app, client, &chosen, presented, caller, now).await
+    // On the heap, as it is long and seldom: every request would carry room for it.
+    Box::pin(check_chosen(app, client, &chosen, presented, caller, now)).await
 }
 
 async fn check_chosen(

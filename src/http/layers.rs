@@ -36,7 +36,7 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
     request.extensions_mut().insert(address);
     request.extensions_mut().insert(RequestId(observed.id.clone()));
-    let (mut response, queries) = observed.run(next.run(request)).await;
+    let (mut response, queries) = observed.run(Box::pin(next.run(request))).await;
     complete_headers(&app, response.headers_mut());
     if response.extensions().get::<Embeddable>().is_some() {
         response.headers_mut().remove(header::X_FRAME_OPTIONS);

@@ -99,6 +99,11 @@ impl Store {
         if let Some(found) = self.cache.lookup(proof, id) {
             return Ok(found);
         }
+        // On the heap: a request whose client is known carries no room for this.
+        Box::pin(self.look_client_up(id, proof)).await
+    }
+
+    async fn look_client_up(&self, id: &ClientId, proof: Option<Proof>) -> Result<ClientLookup> {
         if proof.is_some() {
             let version = self.current_version(proof).await?;
             let catalog = self.catalog_at(version).await?;
