@@ -21,7 +21,7 @@ use crate::pages::{
     check_session, device, device_confirm, device_login, home, interaction_account, interaction_consent,
     interaction_login, login, logo, logout, static_files,
 };
-use front::Document;
+use front::{Document, Endpoint, Machine, Ready};
 
 mod front;
 
@@ -40,7 +40,27 @@ pub fn front(app: &App) -> Front {
         let fixed = |path| (path, Document::Fixed(metadata.clone()));
         documents.extend(metadata_paths(path).into_iter().map(fixed));
     }
-    Front::new(app, router(app), documents)
+    Front::new(
+        Ready {
+            app: app.clone(),
+            documents,
+            endpoints: endpoints(app, path),
+        },
+        router(app),
+    )
+}
+
+fn endpoints(app: &App, path: &str) -> Vec<Arc<Endpoint>> {
+    // Requests from one address, where they are limited, are counted by the routes.
+    if !app.quotas().address.is_off() {
+        return Vec::new();
+    }
+    let endpoint = |machine: Machine| Endpoint {
+        app: app.clone(),
+        path: format!("{path}{}", machine.path()),
+        machine,
+    };
+    Machine::ALL.map(|machine| Arc::new(endpoint(machine))).into()
 }
 
 /// Every route, by who calls it. The way in is [`front`].

@@ -14,7 +14,7 @@ pub struct PasswordsConfig {
     pub iterations: u32,
     /// Lanes.
     pub parallelism: u32,
-    /// Hashes that run at once; 0 is one per core.
+    /// Hashes that run at once; 0 is one for every two cores.
     pub permits: usize,
     /// Callers that may wait; the next is answered 503.
     pub queue: usize,

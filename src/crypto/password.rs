@@ -95,7 +95,7 @@ pub struct HashingLoad {
 }
 
 impl PasswordHasher {
-    /// A hasher that runs `permits` hashes at once (0: one per core) and lets `queue` callers wait.
+    /// A hasher that runs `permits` hashes at once (0: one for every two cores) and lets `queue` callers wait.
     pub fn new(cost: HashParams, permits: usize, queue: usize) -> Result<Self, PasswordError> {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(OUTPUT_LEN))
             .map_err(|error| PasswordError::Parameters(error.to_string()))?;
@@ -105,7 +105,7 @@ impl PasswordHasher {
             )));
         }
         let permits = match permits {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             permits => permits.min(Semaphore::MAX_PERMITS),
         };
         Ok(Self {

@@ -37,12 +37,13 @@ pub fn trace_parent<'a>(extensions: &Extensions, headers: &'a HeaderMap, server:
 /// Everything known about the sender of a request.
 pub fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
     let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    // What can be read as text is ASCII.
     Caller {
         request_id: extensions
             .get::<RequestId>()
             .map_or_else(String::new, |id| id.0.to_string()),
         address: extensions.get::<ClientAddress>().and_then(|address| address.0),
-        user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+        user_agent: user_agent.map(|agent| agent[..agent.len().min(MAX_USER_AGENT)].to_owned()),
     }
 }
 

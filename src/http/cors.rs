@@ -37,8 +37,16 @@ pub fn allow_all(headers: &mut HeaderMap) {
 
 /// Layer for endpoints that browser apps call.
 pub async fn registered_origins(State(app): State<App>, request: Request, next: Next) -> Response {
+    for_registered_origins(&app, request, |request| next.run(request)).await
+}
+
+/// Lets the origins of registered redirect URIs read the answer.
+pub async fn for_registered_origins<F>(app: &App, request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
-        return next.run(request).await;
+        return answer(request).await;
     };
     let known = match origin.to_str() {
         Ok(origin) => app.store().knows_origin(origin).await,
@@ -52,7 +60,7 @@ pub async fn registered_origins(State(app): State<App>, request: Request, next: 
     let mut response = if preflight {
         respond::plain(StatusCode::NO_CONTENT, "")
     } else {
-        next.run(request).await
+        answer(request).await
     };
     response
         .headers_mut()

@@ -1,7 +1,11 @@
 //! What surrounds every request: its id, its log line, the headers of every answer, and what happens when a handler panics.
 
 use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -28,16 +32,24 @@ pub struct RequestId(pub Arc<str>);
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id, counts its queries, writes its log line, and completes the headers of its answer.
-pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Layer of every route: see [`around`].
+pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("none", MatchedPath::as_str);
-    let observed = Observed::begin(&app, &request, route);
+    around(&app, route, request, |request| next.run(request)).await
+}
+
+/// Gives a request for `route` an id, counts its queries, writes its log line, and completes the headers of its answer.
+pub async fn around<F>(app: &App, route: &str, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let observed = Observed::begin(app, &request, route);
     let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
     request.extensions_mut().insert(address);
     request.extensions_mut().insert(RequestId(observed.id.clone()));
-    let (mut response, queries) = observed.run(Box::pin(next.run(request))).await;
-    complete_headers(&app, response.headers_mut());
+    let (mut response, queries) = observed.run(Box::pin(answer(request))).await;
+    complete_headers(app, response.headers_mut());
     if response.extensions().get::<Embeddable>().is_some() {
         response.headers_mut().remove(header::X_FRAME_OPTIONS);
     }
@@ -167,6 +179,16 @@ pub fn complete_headers(app: &App, headers: &mut HeaderMap) {
     }
 }
 
+/// The answer, or [`panicked`].
+pub async fn caught(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        polled.unwrap_or_else(|payload| Poll::Ready(panicked(payload)))
+    })
+    .await
+}
+
 /// The answer to a request whose handler panicked. The message may hold anything, so it goes nowhere.
 pub fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::from(Reason::Internal).into_response()
@@ -175,4 +197,23 @@ pub fn panicked(_payload: Box<dyn Any + Send + 'static>) -> Response {
 /// The answer for a path that does not exist, to machines.
 pub fn not_found() -> Response {
     super::respond::plain(StatusCode::NOT_FOUND, "there is nothing here\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_after_a_wait_is_an_answer_too() {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let answer = caught(async {
+            tokio::task::yield_now().await;
+            panic!("secret")
+        });
+        let answer = answer.await;
+        std::panic::set_hook(hook);
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(caught(async { not_found() }).await.status(), StatusCode::NOT_FOUND);
+    }
 }
