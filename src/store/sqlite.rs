@@ -60,12 +60,19 @@ pub(super) async fn open(path: &str, options: &StoreOptions) -> Result<Pools> {
     let writer = Lender::new(File(connect.clone()), 1, patience)?;
     writer.lend().await?.settled();
     let readers = File(connect.pragma("query_only", "on"));
-    let readers = Lender::new(readers, options.max_connections, patience)?;
+    let readers = Lender::new(readers, options.max_connections.min(most_readers()), patience)?;
     Ok(Pools {
         readers,
         writer: Writer::new(writer),
         wal: Arc::new(WalIndex::new(&path)),
     })
+}
+
+/// Readers work on the cores of this machine, each on a thread of its own with a cache of 2 MB: ten of them on two cores read no
+/// faster than four, and took 12 MB more.
+fn most_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(2 * cores).unwrap_or(u32::MAX).max(4)
 }
 
 /// A file that connections are made to. They are as good as the disk it is on.
