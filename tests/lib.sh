@@ -157,23 +157,28 @@ apt_install() {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive timeout 900 apt-get -qq install -y --no-install-recommends "$@"
 }
 
+# unpack <folder> <package …>: Debian packages, without their scripts; once
+unpack() {
+    local home=$1 package
+    shift
+    if [[ -e $home/complete ]]; then return 0; fi
+    heading "apt-get download $*"
+    rm -rf "$home"
+    mkdir -p "$home"
+    for package in "$@"; do
+        (cd "$home" && download_deb "$package" && dpkg-deb --extract "$package"_*.deb . && rm "$package"_*.deb) || return 1
+    done
+    touch "$home/complete"
+}
+
 # HAProxy and the libraries that come with nothing else. Unpacked and not installed: the package would start a daemon.
 unpack_haproxy() {
     if [[ -n ${PORTCULLIS_TEST_HAPROXY:-} ]]; then return 0; fi
-    local home=$TARGET_DIR/haproxy packages=(haproxy libopentracing-c-wrapper0 libopentracing1 liblua5.3-0) package
+    local home=$TARGET_DIR/haproxy packages=(haproxy libopentracing-c-wrapper0 libopentracing1 liblua5.3-0)
     if command -v haproxy >/dev/null; then
         PORTCULLIS_TEST_HAPROXY=$(command -v haproxy)
     else
-        if [[ ! -e $home/complete ]]; then
-            heading "apt-get download ${packages[*]}"
-            rm -rf "$home"
-            mkdir -p "$home"
-            for package in "${packages[@]}"; do
-                (cd "$home" && download_deb "$package" && dpkg-deb --extract "$package"_*.deb . && rm "$package"_*.deb) ||
-                    die "HAProxy cannot be had: please install haproxy"
-            done
-            touch "$home/complete"
-        fi
+        unpack "$home" "${packages[@]}" || die "HAProxy cannot be had: please install haproxy"
         PORTCULLIS_TEST_HAPROXY=$home/usr/sbin/haproxy
         # For this program alone.
         PORTCULLIS_TEST_HAPROXY_LIBRARIES=$(dirname "$(compgen -G "$home/usr/lib/*/liblua5.3.so.0")")
@@ -186,21 +191,12 @@ unpack_haproxy() {
 # PostgreSQL's user can read them.
 unpack_patroni() {
     if [[ -n ${PORTCULLIS_TEST_PATRONI:-} ]]; then return 0; fi
-    local home=$TARGET_DIR/patroni module package
+    local home=$TARGET_DIR/patroni module
     local packages=(patroni etcd-server)
     for module in cdiff click colorama dateutil dnspython etcd prettytable psutil psycopg2 urllib3 wcwidth; do
         packages+=("python3-$module")
     done
-    if [[ ! -e $home/complete ]]; then
-        heading "apt-get download ${packages[*]}"
-        rm -rf "$home"
-        mkdir -p "$home"
-        for package in "${packages[@]}"; do
-            (cd "$home" && download_deb "$package" && dpkg-deb --extract "$package"_*.deb . && rm "$package"_*.deb) ||
-                die "Patroni cannot be had: please install patroni and etcd-server"
-        done
-        touch "$home/complete"
-    fi
+    unpack "$home" "${packages[@]}" || die "Patroni cannot be had: please install patroni and etcd-server"
     if ! as_unprivileged test -r "$home/complete"; then
         cp -r "$home" "$scratch/patroni"
         chmod -R a+rX "$scratch/patroni"
