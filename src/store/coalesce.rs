@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -20,6 +21,9 @@ const LARGEST_BATCH: usize = 256;
 /// does not hold up everybody.
 const AT_ONCE: usize = 2;
 
+/// A read that has not come back for so long is late; see [`Coalesced::in_turn`].
+const LATE: Duration = Duration::from_millis(20);
+
 /// The values that a batch of keys has, each with the place of its key. A key without a row has none.
 pub(super) type Found<V> = Vec<(usize, V)>;
 
@@ -28,6 +32,10 @@ pub(super) struct Coalesced<K, V>(Arc<Mutex<State<K, V>>>);
 
 struct State<K, V> {
     under_way: usize,
+    /// A second read waits until the first one is late.
+    in_turn: bool,
+    /// When the last read began, for those that are read in turn.
+    begun: Option<Instant>,
     waiting: VecDeque<Batch<K, V>>,
 }
 
@@ -44,8 +52,19 @@ impl<K, V> Default for Coalesced<K, V> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
             under_way: 0,
+            in_turn: false,
+            begun: None,
             waiting: VecDeque::new(),
         })))
+    }
+}
+
+impl<K, V> Coalesced<K, V> {
+    /// Reads that cost the same however many wait for them: one at a time, and another one only while that is late.
+    pub(super) fn in_turn() -> Self {
+        let coalesced = Self::default();
+        lock(&coalesced.0).in_turn = true;
+        coalesced
     }
 }
 
@@ -93,7 +112,8 @@ where
         if let Some(batch) = state.waiting.back_mut() {
             batch.waiters.entry(key).or_default().push(answer);
         }
-        let needed = state.under_way < AT_ONCE;
+        let held_up = !state.in_turn || state.begun.is_some_and(|begun| begun.elapsed() > LATE);
+        let needed = state.under_way == 0 || (held_up && state.under_way < AT_ONCE);
         state.under_way += usize::from(needed);
         needed
     }
@@ -120,6 +140,8 @@ impl<K, V> Turn<K, V> {
         if batch.is_none() {
             state.under_way -= 1;
             self.ended = true;
+        } else if state.in_turn {
+            state.begun = Some(Instant::now());
         }
         batch
     }
@@ -134,7 +156,11 @@ where
     where
         R: Future<Output = Result<Found<V>>> + Send + 'static,
     {
-        while let Some(batch) = self.next() {
+        loop {
+            // Whoever is about to ask comes first. With that, and in turn, userinfo for 32 connections took PostgreSQL 4 us of
+            // each request in place of 12.
+            tokio::task::yield_now().await;
+            let Some(batch) = self.next() else { return };
             let (keys, waiters): (Vec<K>, Vec<_>) = batch
                 .waiters
                 .into_iter()
@@ -209,7 +235,6 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use tokio::sync::{Semaphore, mpsc};
     use tokio::task::JoinSet;
@@ -313,6 +338,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_reads_at_a_time_in_turn_and_another_while_it_is_late() {
+        let (mut source, mut begun) = Source::new(false);
+        Arc::get_mut(&mut source).unwrap().coalesced = Coalesced::in_turn();
+        let mut all = JoinSet::new();
+        all.spawn(source.clone().ask(1));
+        assert_eq!(begun.recv().await.unwrap(), [1]);
+        all.spawn(source.clone().ask(2));
+        source.until_waiting(1).await;
+        assert_eq!(lock(&source.coalesced.0).under_way, 1);
+        lock(&source.coalesced.0).begun = Instant::now().checked_sub(2 * LATE);
+        all.spawn(source.clone().ask(3));
+        let mut second = begun.recv().await.unwrap();
+        second.sort_unstable();
+        assert_eq!(second, [2, 3], "beside the first, for all who wait");
+        source.go.add_permits(100);
+        for answer in all.join_all().await {
+            assert!(answer.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
     async fn batches_are_bounded() {
         let (source, mut begun) = Source::new(false);
         let first = source.busy(&mut begun).await;
@@ -349,7 +395,9 @@ mod tests {
         source.go.add_permits(100);
         assert_eq!(stays.await.unwrap().unwrap(), Some(AT_ONCE));
         assert_eq!(begun.recv().await.unwrap(), [8], "nobody waits for 7");
-        assert_eq!(lock(&source.coalesced.0).under_way, 0);
+        while lock(&source.coalesced.0).under_way > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
