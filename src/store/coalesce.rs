@@ -73,21 +73,17 @@ where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + 'static,
 {
-    /// The value of `key`, by a read that begins after this was called. `read` reads a batch; an error of it is the answer to all
-    /// who are in it. Nobody waits longer than `patience` allows. Who stops waiting takes nothing from the others.
-    pub(super) async fn ask<R>(
-        &self,
-        key: K,
-        patience: Option<&Patience>,
-        read: impl Fn(Arc<[K]>) -> R + Send + Sync + 'static,
-    ) -> Answer<V>
+    /// The value of `key`, by a read that begins after this was called. What `reader` makes, for the one of many that needs it, reads
+    /// a batch; an error of it is the answer to all who are in it. Nobody waits longer than `patience` allows. Who stops waiting takes nothing from the others.
+    pub(super) async fn ask<F, R>(&self, key: K, patience: Option<&Patience>, reader: impl FnOnce() -> F) -> Answer<V>
     where
+        F: Fn(Arc<[K]>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Found<V>>> + Send + 'static,
     {
         let (answer, waiting) = oneshot::channel();
         if self.join(key, answer) {
             let turn = Turn::of(&self.0);
-            tokio::spawn(turn.read_all(read));
+            tokio::spawn(turn.read_all(reader()));
         }
         let answered = async { waiting.await.unwrap_or_else(|_| Err(given_up())) };
         stats::shared(async {
@@ -283,7 +279,7 @@ mod tests {
                     Ok(rows.map(|(place, _)| (place, number)).collect())
                 }
             };
-            self.coalesced.ask(key, None, read).await
+            self.coalesced.ask(key, None, || read).await
         }
 
         /// Fills every turn with a read that has begun and waits.
@@ -443,9 +439,9 @@ mod tests {
     async fn a_reader_that_dies_leaves_nobody_waiting() {
         let coalesced = Arc::new(Coalesced::<u32, u32>::default());
         let read = |_: Arc<[u32]>| async { panic!("a fault") };
-        let answer = coalesced.ask(1, None, read).await;
+        let answer = coalesced.ask(1, None, || read).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
-        let answer = coalesced.ask(1, None, |_| async { Ok(vec![(0, 5)]) }).await;
+        let answer = coalesced.ask(1, None, || |_| async { Ok(vec![(0, 5)]) }).await;
         assert_eq!(answer.unwrap(), Some(5));
     }
 
@@ -453,7 +449,7 @@ mod tests {
     async fn nobody_waits_longer_than_they_may() {
         let coalesced = Coalesced::<u32, u32>::default();
         let patience = Patience::new(Duration::ZERO);
-        let answer = coalesced.ask(1, Some(&patience), |_| std::future::pending()).await;
+        let answer = coalesced.ask(1, Some(&patience), || |_| std::future::pending()).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
     }
 }

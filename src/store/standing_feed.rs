@@ -192,12 +192,11 @@ impl Feed {
 
     /// Applies what has changed by now, together with others.
     pub(super) async fn poll(&self, store: &Store, pg: &Pg) -> Result<()> {
-        let poller = store.clone();
-        let poll = move |_| {
-            let store = poller.clone();
-            async move { store.poll_standings().await }
+        let poller = || {
+            let store = store.clone();
+            move |_| store.clone().poll_standings()
         };
-        self.polls.ask((), Some(&pg.patience), poll).await.map(drop)
+        self.polls.ask((), Some(&pg.patience), poller).await.map(drop)
     }
 
     /// From when on a row counts as kept whose read begins after this. `None`: it cannot be kept.

@@ -68,8 +68,6 @@ where
     where
         R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
     {
-        let reader = store.clone();
-        let read = move |keys| read(reader.clone(), keys);
         match &store.db {
             Db::Postgres(pg) => self.polled(store, pg, key, read).await,
             Db::Sqlite(_) => self.marked(store, key, read).await,
@@ -81,7 +79,7 @@ where
         store: &Store,
         pg: &Pg,
         key: K,
-        read: impl Fn(Arc<[K]>) -> R + Send + Sync + 'static,
+        read: impl Fn(Store, Arc<[K]>) -> R + Send + Sync + 'static,
     ) -> Result<Option<Arc<V>>>
     where
         R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
@@ -96,7 +94,13 @@ where
         }
         // Taken before the read begins.
         let mark = feed.mark(store, pg).await?;
-        let found = self.reads.ask(key.clone(), Some(&pg.patience), read).await?;
+        let found = self
+            .reads
+            .ask(key.clone(), Some(&pg.patience), || {
+                let reader = store.clone();
+                move |keys| read(reader.clone(), keys)
+            })
+            .await?;
         // Found rows only: keys that do not exist are endless.
         let Some((value, tags)) = found else { return Ok(None) };
         if let Some(mark) = mark {
@@ -110,7 +114,7 @@ where
         &self,
         store: &Store,
         key: K,
-        read: impl Fn(Arc<[K]>) -> R + Send + Sync + 'static,
+        read: impl Fn(Store, Arc<[K]>) -> R + Send + Sync + 'static,
     ) -> Result<Option<Arc<V>>>
     where
         R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
@@ -120,7 +124,13 @@ where
         if let Some(known) = self.at(mark, &key) {
             return Ok(Some(known));
         }
-        let found = self.reads.ask(key.clone(), None, read).await?;
+        let found = self
+            .reads
+            .ask(key.clone(), None, || {
+                let reader = store.clone();
+                move |keys| read(reader.clone(), keys)
+            })
+            .await?;
         let value = found.map(|(value, _)| value);
         if let (Some(mark), Some(value)) = (mark, &value) {
             self.remember(mark, key, value);
