@@ -12,6 +12,7 @@
 --
 -- On engines that distribute tables (Citus), the distribution column is the one named below for each table: `id` of grants,
 -- `grant_id` of the others, so that a grant and all that belongs to it are on one node.
+-- They take no triggers on such tables: drop those called `standing_…` from them first, and nodes keep no standings in memory.
 
 BEGIN;
 

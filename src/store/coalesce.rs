@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -20,6 +21,9 @@ const LARGEST_BATCH: usize = 256;
 /// does not hold up everybody.
 const AT_ONCE: usize = 2;
 
+/// A read that has not come back for so long is late; see [`Coalesced::in_turn`].
+const LATE: Duration = Duration::from_millis(20);
+
 /// The values that a batch of keys has, each with the place of its key. A key without a row has none.
 pub(super) type Found<V> = Vec<(usize, V)>;
 
@@ -28,6 +32,10 @@ pub(super) struct Coalesced<K, V>(Arc<Mutex<State<K, V>>>);
 
 struct State<K, V> {
     under_way: usize,
+    /// A second read waits until the first one is late.
+    in_turn: bool,
+    /// When the last read began, for those that are read in turn.
+    begun: Option<Instant>,
     waiting: VecDeque<Batch<K, V>>,
 }
 
@@ -44,8 +52,19 @@ impl<K, V> Default for Coalesced<K, V> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
             under_way: 0,
+            in_turn: false,
+            begun: None,
             waiting: VecDeque::new(),
         })))
+    }
+}
+
+impl<K, V> Coalesced<K, V> {
+    /// Reads that cost the same however many wait for them: one at a time, and another one only while that is late.
+    pub(super) fn in_turn() -> Self {
+        let coalesced = Self::default();
+        lock(&coalesced.0).in_turn = true;
+        coalesced
     }
 }
 
@@ -54,21 +73,17 @@ where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + 'static,
 {
-    /// The value of `key`, by a read that begins after this was called. `read` reads a batch; an error of it is the answer to all
-    /// who are in it. Nobody waits longer than `patience` allows. Who stops waiting takes nothing from the others.
-    pub(super) async fn ask<R>(
-        &self,
-        key: K,
-        patience: Option<&Patience>,
-        read: impl Fn(Arc<[K]>) -> R + Send + Sync + 'static,
-    ) -> Answer<V>
+    /// The value of `key`, by a read that begins after this was called. What `reader` makes, for the one of many that needs it, reads
+    /// a batch; an error of it is the answer to all who are in it. Nobody waits longer than `patience` allows. Who stops waiting takes nothing from the others.
+    pub(super) async fn ask<F, R>(&self, key: K, patience: Option<&Patience>, reader: impl FnOnce() -> F) -> Answer<V>
     where
+        F: Fn(Arc<[K]>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Found<V>>> + Send + 'static,
     {
         let (answer, waiting) = oneshot::channel();
         if self.join(key, answer) {
             let turn = Turn::of(&self.0);
-            tokio::spawn(turn.read_all(read));
+            tokio::spawn(turn.read_all(reader()));
         }
         let answered = async { waiting.await.unwrap_or_else(|_| Err(given_up())) };
         stats::shared(async {
@@ -93,7 +108,8 @@ where
         if let Some(batch) = state.waiting.back_mut() {
             batch.waiters.entry(key).or_default().push(answer);
         }
-        let needed = state.under_way < AT_ONCE;
+        let held_up = !state.in_turn || state.begun.is_some_and(|begun| begun.elapsed() > LATE);
+        let needed = state.under_way == 0 || (held_up && state.under_way < AT_ONCE);
         state.under_way += usize::from(needed);
         needed
     }
@@ -120,6 +136,8 @@ impl<K, V> Turn<K, V> {
         if batch.is_none() {
             state.under_way -= 1;
             self.ended = true;
+        } else if state.in_turn {
+            state.begun = Some(Instant::now());
         }
         batch
     }
@@ -134,7 +152,11 @@ where
     where
         R: Future<Output = Result<Found<V>>> + Send + 'static,
     {
-        while let Some(batch) = self.next() {
+        loop {
+            // Whoever is about to ask comes first. With that, and in turn, userinfo for 32 connections took PostgreSQL 4 us of
+            // each request in place of 12.
+            tokio::task::yield_now().await;
+            let Some(batch) = self.next() else { return };
             let (keys, waiters): (Vec<K>, Vec<_>) = batch
                 .waiters
                 .into_iter()
@@ -209,7 +231,6 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use tokio::sync::{Semaphore, mpsc};
     use tokio::task::JoinSet;
@@ -258,7 +279,7 @@ mod tests {
                     Ok(rows.map(|(place, _)| (place, number)).collect())
                 }
             };
-            self.coalesced.ask(key, None, read).await
+            self.coalesced.ask(key, None, || read).await
         }
 
         /// Fills every turn with a read that has begun and waits.
@@ -313,6 +334,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_reads_at_a_time_in_turn_and_another_while_it_is_late() {
+        let (mut source, mut begun) = Source::new(false);
+        Arc::get_mut(&mut source).unwrap().coalesced = Coalesced::in_turn();
+        let mut all = JoinSet::new();
+        all.spawn(source.clone().ask(1));
+        assert_eq!(begun.recv().await.unwrap(), [1]);
+        all.spawn(source.clone().ask(2));
+        source.until_waiting(1).await;
+        assert_eq!(lock(&source.coalesced.0).under_way, 1);
+        lock(&source.coalesced.0).begun = Instant::now().checked_sub(2 * LATE);
+        all.spawn(source.clone().ask(3));
+        let mut second = begun.recv().await.unwrap();
+        second.sort_unstable();
+        assert_eq!(second, [2, 3], "beside the first, for all who wait");
+        source.go.add_permits(100);
+        for answer in all.join_all().await {
+            assert!(answer.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
     async fn batches_are_bounded() {
         let (source, mut begun) = Source::new(false);
         let first = source.busy(&mut begun).await;
@@ -349,7 +391,9 @@ mod tests {
         source.go.add_permits(100);
         assert_eq!(stays.await.unwrap().unwrap(), Some(AT_ONCE));
         assert_eq!(begun.recv().await.unwrap(), [8], "nobody waits for 7");
-        assert_eq!(lock(&source.coalesced.0).under_way, 0);
+        while lock(&source.coalesced.0).under_way > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
@@ -395,9 +439,9 @@ mod tests {
     async fn a_reader_that_dies_leaves_nobody_waiting() {
         let coalesced = Arc::new(Coalesced::<u32, u32>::default());
         let read = |_: Arc<[u32]>| async { panic!("a fault") };
-        let answer = coalesced.ask(1, None, read).await;
+        let answer = coalesced.ask(1, None, || read).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
-        let answer = coalesced.ask(1, None, |_| async { Ok(vec![(0, 5)]) }).await;
+        let answer = coalesced.ask(1, None, || |_| async { Ok(vec![(0, 5)]) }).await;
         assert_eq!(answer.unwrap(), Some(5));
     }
 
@@ -405,7 +449,7 @@ mod tests {
     async fn nobody_waits_longer_than_they_may() {
         let coalesced = Coalesced::<u32, u32>::default();
         let patience = Patience::new(Duration::ZERO);
-        let answer = coalesced.ask(1, Some(&patience), |_| std::future::pending()).await;
+        let answer = coalesced.ask(1, Some(&patience), || |_| std::future::pending()).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))));
     }
 }

@@ -10,7 +10,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::coalesce::Found;
-use super::standings::Shared;
+use super::standing_feed::{Feed, Kind, Tags};
+use super::standings::{Shared, Tagged};
 use super::{Backend as _, Result, Statement, Store, StoreError, on, rows, statements};
 use crate::model::access_token::{AccessToken, AccessTokenContent};
 use crate::model::digest::TokenDigest;
@@ -22,7 +23,7 @@ use crate::time::Timestamp;
 /// The columns of [`PersonRow`], of a grant that is called `g` and its user `u`.
 macro_rules! person_columns {
     () => {
-        "u.username, u.disabled_at AS user_disabled_at, g.ended_at, g.expires_at AS grant_expires_at, g.authentication"
+        "g.user_id, u.username, u.disabled_at AS user_disabled_at, g.ended_at, g.expires_at AS grant_expires_at, g.authentication"
     };
 }
 
@@ -33,7 +34,7 @@ macro_rules! jwt_columns {
             person_columns!(),
             ", EXISTS (SELECT 1 FROM revoked_jwt r WHERE r.jti = ",
             $jti,
-            ") AS revoked, c.disabled_at AS client_disabled_at"
+            ") AS revoked, g.client_id, c.disabled_at AS client_disabled_at"
         )
     };
 }
@@ -192,6 +193,7 @@ struct DigestKey {
 
 #[derive(sqlx::FromRow)]
 struct PersonRow {
+    user_id: Option<Uuid>,
     username: Option<String>,
     user_disabled_at: Option<i64>,
     ended_at: Option<i64>,
@@ -205,6 +207,7 @@ struct JwtRow {
     #[sqlx(flatten)]
     person: PersonRow,
     revoked: bool,
+    client_id: String,
     client_disabled_at: Option<i64>,
 }
 
@@ -256,7 +259,10 @@ impl Store {
     pub async fn standing_of_jwt(&self, grant: GrantId, jti: &str) -> Result<Option<Arc<Standing>>> {
         let read = |store: Self, keys: Arc<[(GrantId, String)]>| async move {
             let rows: Vec<JwtRow> = store.batch(&STANDINGS_OF_JWTS, grant_keys(&keys)).await?;
-            in_place(rows.into_iter().map(|row| (row.n, Ok(row.into_standing()))))
+            in_place(rows.into_iter().map(|row| {
+                let tags = row.tags(&store.feed, &keys);
+                (row.n, tags, Ok(row.into_standing()))
+            }))
         };
         self.standings.jwts.get(self, (grant, jti.to_owned()), read).await
     }
@@ -271,7 +277,10 @@ impl Store {
         let key = (client.clone(), jti.to_owned(), issued_at);
         let read = |store: Self, keys: Arc<[(ClientId, String, Timestamp)]>| async move {
             let rows: Vec<ClientsJwtRow> = store.batch(&STANDINGS_OF_CLIENTS_JWTS, client_keys(&keys)).await?;
-            in_place(rows.into_iter().map(|row| (row.n, Ok(row.into()))))
+            in_place(rows.into_iter().map(|row| {
+                let tags = row.tags(&store.feed, &keys);
+                (row.n, tags, Ok(row.into()))
+            }))
         };
         self.standings.clients_jwts.get(self, key, read).await
     }
@@ -280,7 +289,10 @@ impl Store {
     pub async fn standing_of_opaque(&self, digest: &TokenDigest) -> Result<Option<Arc<OpaqueStanding>>> {
         let read = |store: Self, keys: Arc<[TokenDigest]>| async move {
             let rows: Vec<OpaqueRow> = store.batch(&STANDINGS_OF_OPAQUES, digest_keys(&keys)).await?;
-            in_place(rows.into_iter().map(|row| (row.n, row.standing(&keys))))
+            in_place(rows.into_iter().map(|row| {
+                let tags = row.tags(&store.feed, &keys);
+                (row.n, tags, row.standing(&keys))
+            }))
         };
         self.standings.opaques.get(self, *digest, read).await
     }
@@ -290,9 +302,9 @@ impl Store {
         let read = |store: Self, keys: Arc<[(GrantId, String)]>| async move {
             let rows: Vec<JwtInfoRow> = store.batch(&INFOS_OF_JWTS, grant_keys(&keys)).await?;
             in_place(rows.into_iter().map(|row| {
-                let n = row.jwt.n;
+                let (n, tags) = (row.jwt.n, row.jwt.tags(&store.feed, &keys));
                 let info = row.info.of(row.jwt.into_standing());
-                (n, info.ok_or(StoreError::Corrupt("grants.user_id")))
+                (n, tags, info.ok_or(StoreError::Corrupt("grants.user_id")))
             }))
         };
         self.standings
@@ -306,10 +318,11 @@ impl Store {
         let read = |store: Self, keys: Arc<[TokenDigest]>| async move {
             let rows: Vec<OpaqueInfoRow> = store.batch(&INFOS_OF_OPAQUES, digest_keys(&keys)).await?;
             in_place(rows.into_iter().map(|row| {
-                let n = row.opaque.n;
+                let (n, tags) = (row.opaque.n, row.opaque.tags(&store.feed, &keys));
                 let found = row.opaque.standing(&keys);
                 (
                     n,
+                    tags,
                     found.map(|found| OpaqueInfo {
                         token: found.token,
                         info: row.info.of(found.standing),
@@ -333,12 +346,17 @@ impl Store {
 }
 
 /// The values with the places of their keys.
-fn in_place<V>(rows: impl Iterator<Item = (i64, Result<V>)>) -> Result<Found<Arc<V>>> {
-    rows.map(|(n, value)| {
+fn in_place<V>(rows: impl Iterator<Item = (i64, Tags, Result<V>)>) -> Result<Found<Tagged<V>>> {
+    rows.map(|(n, tags, value)| {
         let place = usize::try_from(n).map_err(|_| StoreError::Corrupt("a place in a batch"))?;
-        Ok((place, Arc::new(value?)))
+        Ok((place, (Arc::new(value?), tags)))
     })
     .collect()
+}
+
+/// The key at a place.
+fn at<K>(keys: &[K], n: i64) -> Option<&K> {
+    usize::try_from(n).ok().and_then(|place| keys.get(place))
 }
 
 fn grant_keys(keys: &[(GrantId, String)]) -> String {
@@ -372,12 +390,36 @@ fn json<T: Serialize>(keys: impl Iterator<Item = T>) -> String {
 }
 
 impl JwtRow {
+    fn tags(&self, feed: &Feed, keys: &[(GrantId, String)]) -> Tags {
+        let (grant, jti) = at(keys, self.n).map(|(grant, jti)| (grant.0, jti.as_str())).unzip();
+        [
+            feed.tag(Kind::Grant, grant.unwrap_or_default().as_bytes()),
+            feed.tag(Kind::User, self.person.user_id.unwrap_or_default().as_bytes()),
+            feed.tag(Kind::Client, self.client_id.as_bytes()),
+            feed.tag(Kind::Jwt, jti.unwrap_or_default().as_bytes()),
+        ]
+    }
+
     fn into_standing(self) -> Standing {
         Standing {
             revoked: self.revoked,
             client_enabled: self.client_disabled_at.is_none(),
             person: self.person.into(),
         }
+    }
+}
+
+impl ClientsJwtRow {
+    fn tags(&self, feed: &Feed, keys: &[(ClientId, String, Timestamp)]) -> Tags {
+        let key = at(keys, self.n);
+        let (client, jti) = key.map(|(client, jti, _)| (client.as_str(), jti.as_str())).unzip();
+        let client = feed.tag(Kind::Client, client.unwrap_or_default().as_bytes());
+        [
+            client,
+            client,
+            client,
+            feed.tag(Kind::Jwt, jti.unwrap_or_default().as_bytes()),
+        ]
     }
 }
 
@@ -392,10 +434,19 @@ impl From<ClientsJwtRow> for Standing {
 }
 
 impl OpaqueRow {
+    /// Of a client's own token grant and user are those of nobody.
+    fn tags(&self, feed: &Feed, keys: &[TokenDigest]) -> Tags {
+        let digest = at(keys, self.n).map_or(&[][..], |digest| digest.as_bytes());
+        [
+            feed.tag(Kind::Token, digest),
+            feed.tag(Kind::Client, self.client_id.as_bytes()),
+            feed.tag(Kind::Grant, self.grant_id.unwrap_or_default().as_bytes()),
+            feed.tag(Kind::User, self.person.user_id.unwrap_or_default().as_bytes()),
+        ]
+    }
+
     fn standing(self, keys: &[TokenDigest]) -> Result<OpaqueStanding> {
-        let place = usize::try_from(self.n).ok();
-        let digest = place.and_then(|place| keys.get(place));
-        let digest = *digest.ok_or(StoreError::Corrupt("a place in a batch"))?;
+        let digest = *at(keys, self.n).ok_or(StoreError::Corrupt("a place in a batch"))?;
         let person: Option<PersonStanding> = self.person.into();
         if person.is_some() != self.grant_id.is_some() {
             return Err(StoreError::Corrupt("access_token.grant_id"));

@@ -39,6 +39,7 @@ mod schema;
 mod servers;
 mod signing_keys;
 mod sqlite;
+mod standing_feed;
 mod standings;
 mod stats;
 mod sweep;
@@ -91,6 +92,7 @@ pub struct Store {
     pace: Arc<device_pace::DevicePace>,
     client_use: Arc<client_use::ClientUse>,
     standings: Arc<introspection::Reads>,
+    feed: Arc<standing_feed::Feed>,
     /// That this process has ended a sign-in.
     ended: Arc<Notify>,
 }
@@ -144,6 +146,7 @@ impl Store {
             pace: Arc::default(),
             client_use: Arc::default(),
             standings: Arc::default(),
+            feed: Arc::default(),
             ended: Arc::default(),
         })
     }
@@ -219,6 +222,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         registrations::STATEMENTS,
         servers::STATEMENTS,
         signing_keys::STATEMENTS,
+        standing_feed::STATEMENTS,
         sweep::STATEMENTS,
         throttles::STATEMENTS,
         users::STATEMENTS,

@@ -1,20 +1,32 @@
-//! How standings are read: with those of others in one statement, and on SQLite not again before somebody has written.
+//! How standings are read: with those of others in one statement, and not again before something of them has changed. On SQLite
+//! that is whenever somebody has written; on Postgres a poll tells what has ([`super::standing_feed`]).
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 
-use super::coalesce::{Coalesced, Found};
-use super::sqlite::CommitMark;
-use super::{Db, Result, Store};
+use quick_cache::sync::Cache;
 
-/// The most rows of one kind that are remembered. Beyond it all are forgotten and read again.
+use super::coalesce::{Coalesced, Found};
+use super::postgres::Pg;
+use super::sqlite::CommitMark;
+use super::standing_feed::{Kept, Tags};
+use super::{Db, Result, Store, StoreError};
+
+/// The most rows of one kind that are remembered on SQLite. Beyond it all are forgotten and read again.
 const CAPACITY: usize = 4_096;
+
+/// The same on Postgres, where rows stay for as long as they are used. The largest, for userinfo, have a kilobyte each.
+const KEPT: usize = 8_192;
+
+/// A row with what it rests on.
+pub(super) type Tagged<V> = (Arc<V>, Tags);
 
 /// Rows of one kind.
 pub(super) struct Shared<K, V> {
-    reads: Coalesced<K, Arc<V>>,
+    reads: Coalesced<K, Tagged<V>>,
     known: RwLock<Known<K, V>>,
+    kept: Cache<K, Arc<Kept<V>>>,
 }
 
 /// What was read while the database was as the mark says. Equal marks mean that nobody has committed anything since (see
@@ -25,7 +37,10 @@ struct Known<K, V> {
     rows: HashMap<K, Arc<V>>,
 }
 
-impl<K, V> Default for Shared<K, V> {
+impl<K, V> Default for Shared<K, V>
+where
+    K: Eq + Hash,
+{
     fn default() -> Self {
         Self {
             reads: Coalesced::default(),
@@ -33,6 +48,7 @@ impl<K, V> Default for Shared<K, V> {
                 mark: None,
                 rows: HashMap::new(),
             }),
+            kept: Cache::new(KEPT),
         }
     }
 }
@@ -50,24 +66,76 @@ where
         read: impl Fn(Store, Arc<[K]>) -> R + Send + Sync + 'static,
     ) -> Result<Option<Arc<V>>>
     where
-        R: Future<Output = Result<Found<Arc<V>>>> + Send + 'static,
+        R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
+    {
+        match &store.db {
+            Db::Postgres(pg) => self.polled(store, pg, key, read).await,
+            Db::Sqlite(_) => self.marked(store, key, read).await,
+        }
+    }
+
+    async fn polled<R>(
+        &self,
+        store: &Store,
+        pg: &Pg,
+        key: K,
+        read: impl Fn(Store, Arc<[K]>) -> R + Send + Sync + 'static,
+    ) -> Result<Option<Arc<V>>>
+    where
+        R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
+    {
+        let feed = &store.feed;
+        if let Some(kept) = self.kept.get(&key).filter(|kept| feed.stands(kept, pg.moves())) {
+            match feed.poll(store, pg).await {
+                Ok(()) if feed.stands(&kept, pg.moves()) => return Ok(Some(kept.value.clone())),
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                _ => {}
+            }
+        }
+        // Taken before the read begins.
+        let mark = feed.mark(store, pg).await?;
+        let found = self
+            .reads
+            .ask(key.clone(), Some(&pg.patience), || {
+                let reader = store.clone();
+                move |keys| read(reader.clone(), keys)
+            })
+            .await?;
+        // Found rows only: keys that do not exist are endless.
+        let Some((value, tags)) = found else { return Ok(None) };
+        if let Some(mark) = mark {
+            let value = value.clone();
+            self.kept.insert(key, Arc::new(Kept { value, tags, mark }));
+        }
+        Ok(Some(value))
+    }
+
+    async fn marked<R>(
+        &self,
+        store: &Store,
+        key: K,
+        read: impl Fn(Store, Arc<[K]>) -> R + Send + Sync + 'static,
+    ) -> Result<Option<Arc<V>>>
+    where
+        R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
     {
         // Taken before the read begins: a commit in between makes the next request look again.
         let mark = store.commit_mark();
         if let Some(known) = self.at(mark, &key) {
             return Ok(Some(known));
         }
-        let patience = match &store.db {
-            Db::Postgres(pg) => Some(&*pg.patience),
-            Db::Sqlite(_) => None,
-        };
-        let reader = store.clone();
-        let read = move |keys| read(reader.clone(), keys);
-        let found = self.reads.ask(key.clone(), patience, read).await?;
-        if let (Some(mark), Some(value)) = (mark, &found) {
+        let found = self
+            .reads
+            .ask(key.clone(), None, || {
+                let reader = store.clone();
+                move |keys| read(reader.clone(), keys)
+            })
+            .await?;
+        let value = found.map(|(value, _)| value);
+        if let (Some(mark), Some(value)) = (mark, &value) {
             self.remember(mark, key, value);
         }
-        Ok(found)
+        Ok(value)
     }
 
     /// A poisoned lock is passed over.

@@ -53,6 +53,10 @@ const TABLES: &[(&str, Growth)] = &[
         Growth::ByHand("one row for each user and client, replaced by the next answer"),
     ),
     ("users", Growth::ByHand("one row for each account")),
+    (
+        "standing_change",
+        Growth::Held("store::standing_feed::who_has_missed_changes_forgets_everything"),
+    ),
 ];
 
 #[derive(Clone, Copy)]
@@ -61,6 +65,8 @@ enum Growth {
     Swept,
     /// Grows with accounts and registrations only, for this reason.
     ByHand(&'static str),
+    /// Rows go by themselves when transactions are over, those of other tests, too: this test holds it.
+    Held(&'static str),
 }
 
 struct World {
@@ -242,6 +248,10 @@ both_stores! {
         }
         let (later_rows, later_pages) = (world.rows().await, world.pages().await);
         for (table, growth) in TABLES {
+            if let Growth::Held(test) = growth {
+                assert!(!test.is_empty());
+                continue;
+            }
             assert_eq!(later_rows[table], rows[table], "{table} after {} days and after {SETTLED}", 2 * SETTLED);
             if let Growth::ByHand(why) = growth {
                 assert!(!why.is_empty());

@@ -213,6 +213,7 @@ async fn every_table_is_ended_or_stays_on_purpose() {
         "logout_notice", // clients are told of what ends
         "session_client",
         "signing_key",
+        "standing_change", // tells nodes to forget what they keep, and says nothing else
         "throttle",
         "users",
     ];

@@ -12,6 +12,7 @@ mod keys_and_apis;
 mod refresh_tokens;
 mod schema;
 mod sessions;
+mod standing_feed;
 mod sweep;
 mod throttles;
 mod users;
