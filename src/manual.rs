@@ -120,7 +120,8 @@
 //! Reads are shared in another way (`store/coalesce.rs`). Whether a token still counts is asked of the database each time, so that
 //! a revocation holds at once and everywhere, and nothing has to be told to anybody; but those who ask while a read is under way
 //! are answered together by the next one, which begins after the last of them came. On SQLite what was found is remembered until the
-//! next commit of anybody.
+//! next commit of anybody. Refresh tokens are read in this way on PostgreSQL, and rotated: a statement that waits for no row spends
+//! the leaves of all who wait and commits for them (`store/rotations.rs`), and whom it leaves out has one of its own.
 //!
 //! # More than one machine: the database
 //!
