@@ -136,8 +136,8 @@ impl Options {
             folder: std::env::temp_dir(),
             only: Vec::new(),
             growth: vec![10_000, 1_000_000, 10_000_000],
-            rounds: rounds(5, 2_000, 700),
-            mix_rounds: rounds(5, 3_000, 1_000),
+            rounds: rounds(5, 1_000, 400),
+            mix_rounds: rounds(5, 2_000, 700),
             starts: 10,
             size: Size::FULL,
         }

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::lending::{Lease, Lender, Lent};
-use super::patience::is_there;
+use super::patience::{is_there, pause};
 use super::sqlite::File;
 use super::{Result, Statement, StoreError, statements};
 
@@ -34,6 +34,9 @@ statements! {
 
 /// The most operations of one commit.
 const MOST: usize = 64;
+
+/// Between two looks whether a connection that nobody can have any more was given back.
+const HANDED_BACK: Duration = Duration::from_millis(1);
 
 /// A transaction that is open for so long takes no more operations: the first one waits for the last.
 const LONGEST: Duration = Duration::from_millis(20);
@@ -93,6 +96,8 @@ pub(super) struct Turn {
     writer: Writer,
     lease: Option<Lease<File>>,
     part: Part,
+    /// Its statements run in the open transaction, and count when that is committed.
+    joined: bool,
 }
 
 /// Counts one who waits, until it is dropped.
@@ -110,6 +115,7 @@ impl Writer {
     pub(super) async fn statements(&self) -> Result<Turn> {
         let mut turn = self.next().await?;
         if turn.writer.begun() {
+            turn.joined = true;
             let mut group = self.group();
             if group.savepoint == Savepoint::Fresh {
                 group.savepoint = Savepoint::Used;
@@ -125,6 +131,7 @@ impl Writer {
     pub(super) async fn transaction(&self) -> Result<Turn> {
         let mut turn = self.next().await?;
         if self.begun() {
+            turn.joined = true;
             let savepoint = self.group().savepoint;
             match savepoint {
                 Savepoint::Unset => run(turn.connection()?, &FIRST_SAVEPOINT).await?,
@@ -178,6 +185,7 @@ impl Writer {
             writer: self.clone(),
             lease: Some(lease),
             part: Part::Starting,
+            joined: false,
         }
     }
 
@@ -287,6 +295,7 @@ impl Writer {
     /// Ends a transaction that was left open for one who went away, unless another has done so.
     async fn end_if_left(self) {
         while self.shared.open.load(SeqCst) {
+            let began = self.group().began;
             match self.lender.lend().await {
                 Ok(lease) if self.begun() => {
                     if let Some(lease) = self.end(lease).await {
@@ -300,7 +309,11 @@ impl Writer {
                 // The queue is long, or the pool is closed. Those who wait find the transaction when their turn comes, or come
                 // here themselves when it does not; the last of them finds nobody left.
                 Err(_) if self.shared.waiting.load(SeqCst) > 0 => return,
-                Err(_) => tell(self.forget(), false),
+                // Somebody is at work in it, finds that nobody waits, and commits.
+                Err(_) if self.lender.lent().in_use > 0 => pause(HANDED_BACK).await,
+                // It went with its connection.
+                Err(_) if self.group().began == began => tell(self.forget(), false),
+                Err(_) => {}
             }
         }
     }
@@ -316,6 +329,10 @@ impl Turn {
     pub(super) async fn commit(mut self) -> Result<()> {
         let writer = self.writer.clone();
         if !writer.begun() {
+            if self.joined {
+                // Whoever ended the transaction did not do so for this one.
+                return Err(undone());
+            }
             self.settle();
             return Ok(());
         }
@@ -344,6 +361,7 @@ impl Turn {
     }
 
     async fn begin(&mut self) -> Result<()> {
+        self.joined = true;
         // Before it is tried: given up half-way, it may be open.
         self.writer.group().began = Some(Instant::now());
         run(self.connection()?, &BEGIN).await
