@@ -15,7 +15,8 @@ use zeroize::Zeroize as _;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// What is added to the process's nice value: a thirtieth of the weight of a thread that serves. Once it runs, a thread of any
-/// weight keeps its core for a few milliseconds; the more weight, the more often that is seen in the p99 of tokens. With still less, sign-ins would come to a halt on a machine that is busy with tokens.
+/// weight keeps its core for a few milliseconds; the more weight, the more often that is seen in the p99 of tokens. With still
+/// less, sign-ins would come to a halt on a machine that is busy with tokens.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 15;
 
