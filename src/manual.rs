@@ -127,6 +127,8 @@
 //! change of the primary. Changes by hand (`psql`) are told of, too; where triggers cannot be (tables that an engine distributes), and
 //! while they are missing when a node begins, each request reads its rows. Whoever switches them off (`session_replication_role`)
 //! must stop the nodes before.
+//! Refresh tokens are read together in this way on PostgreSQL, and rotated: a statement that waits for no row spends the leaves of
+//! all who wait and commits for them (`store/rotations.rs`), and whom it leaves out has one of its own.
 //!
 //! # More than one machine: the database
 //!

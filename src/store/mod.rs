@@ -34,6 +34,7 @@ mod postgres;
 mod recovery;
 mod refresh_tokens;
 mod registrations;
+mod rotations;
 mod rows;
 mod schema;
 mod servers;
@@ -220,6 +221,7 @@ pub fn all_statements() -> Vec<&'static Statement> {
         recovery::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
+        rotations::STATEMENTS,
         servers::STATEMENTS,
         signing_keys::STATEMENTS,
         standing_feed::STATEMENTS,

@@ -9,6 +9,7 @@ use sqlx::types::Json;
 
 use super::lending::{Lender, Source as _};
 use super::patience::Patience;
+use super::rotations::Refreshing;
 use super::servers::Server;
 use super::{
     Backend as _, ConsentUse, IssueOutcome, NewGrant, NewRefreshToken, NewTokens, Result, Statement, StoreOptions,
@@ -24,6 +25,7 @@ use crate::time::Timestamp;
 pub(super) struct Pg {
     lender: Lender<Server>,
     pub(super) patience: Arc<Patience>,
+    pub(super) refreshing: Arc<Refreshing>,
 }
 
 impl Deref for Pg {
@@ -72,7 +74,11 @@ pub(super) fn open(options: &StoreOptions) -> Result<Pg> {
         options.max_connections,
         Duration::from_secs(options.acquire_timeout),
     )?;
-    Ok(Pg { lender, patience })
+    Ok(Pg {
+        lender,
+        patience,
+        refreshing: Arc::default(),
+    })
 }
 
 macro_rules! rotation {

@@ -4,22 +4,36 @@
 //! retry replaces the unused successor in the write that inserts another.
 
 use super::access_tokens::insert_access_token;
-use super::rows::{GrantRow, UserRow, grant_columns, user_columns};
-use super::{Backend as _, Db, NewTokens, Result, Store, StoreError, in_transaction, on, postgres, statements};
+use super::rows::{GrantRow, UserRow};
+use super::{Backend as _, Db, NewTokens, Pool, Result, Store, StoreError, in_transaction, on, rotations, statements};
 use crate::model::digest::TokenDigest;
 use crate::model::grant::Grant;
 use crate::model::refresh_token::{RefreshToken, RefreshTokenState};
 use crate::model::user::User;
 use crate::time::Timestamp;
 
-statements! {
-    // Whether the successor was used is asked of a spent one alone: the live leaf has none.
-    LOAD_REFRESH_TOKEN = concat!("SELECT ", grant_columns!(), ", ", user_columns!(), ",
+/// Selects the refresh token of a digest. Whether the successor was used is asked of a spent one alone: the live leaf has none.
+macro_rules! load_refresh_token {
+    ($digest:literal) => {
+        concat!(
+            "SELECT ",
+            $crate::store::rows::grant_columns!(),
+            ", ",
+            $crate::store::rows::user_columns!(),
+            ",
         r.digest, r.generation, r.created_at AS token_created_at, r.expires_at AS token_expires_at, r.spent_at, r.replaced_at,
         r.spent_at IS NOT NULL AND EXISTS (SELECT 1 FROM refresh_token n
             WHERE n.grant_id = r.grant_id AND n.generation = r.generation + 1 AND n.spent_at IS NOT NULL) AS successor_used
         FROM refresh_token r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.id = g.user_id
-        WHERE r.digest = $1");
+        WHERE r.digest = ",
+            $digest
+        )
+    };
+}
+pub(super) use load_refresh_token;
+
+statements! {
+    LOAD_REFRESH_TOKEN = load_refresh_token!("$1");
     SPEND_REFRESH_TOKEN = "UPDATE refresh_token SET spent_at = $2
         WHERE digest = $1 AND spent_at IS NULL AND replaced_at IS NULL";
     // Takes the grant's row first: retries of one family then run one after the other, and each sees the last one's leaf.
@@ -85,8 +99,16 @@ pub enum RefreshOutcome {
     Gone,
 }
 
+/// With its place in a batch.
 #[derive(sqlx::FromRow)]
-struct RefreshTokenRow {
+pub(super) struct NumberedRow {
+    pub(super) n: i64,
+    #[sqlx(flatten)]
+    pub(super) token: RefreshTokenRow,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RefreshTokenRow {
     #[sqlx(flatten)]
     grant: GrantRow,
     #[sqlx(flatten)]
@@ -103,13 +125,10 @@ struct RefreshTokenRow {
 impl Store {
     /// The refresh token with this digest, its grant and user.
     pub async fn load_refresh_token(&self, digest: &TokenDigest) -> Result<Option<LoadedRefreshToken>> {
-        let row: Option<RefreshTokenRow> = on!(self.reader(), |db| {
-            sqlx::query_as(db.text(&LOAD_REFRESH_TOKEN))
-                .bind(digest.as_bytes().as_slice())
-                .fetch_optional(&mut *db)
-                .await?
-        })?;
-        row.map(LoadedRefreshToken::try_from).transpose()
+        match &self.db {
+            Db::Postgres(pg) => rotations::load(pg, digest).await,
+            Db::Sqlite(_) => load_one(self.reader(), digest).await,
+        }
     }
 
     /// Issues the successor of `presented`.
@@ -125,7 +144,7 @@ impl Store {
         };
         let rotated = match (&self.db, successor) {
             (Db::Postgres(pool), Successor::Next) => {
-                postgres::rotate_refresh_token(pool, &presented.token, (next, tokens.access.as_ref()), now).await
+                rotations::rotate(pool, &presented.token, (next, tokens.access.as_ref()), now).await
             }
             _ => self.rotate_in_steps(presented, (next, tokens), successor, now).await,
         };
@@ -174,6 +193,16 @@ impl Store {
             made_room == 1
         })
     }
+}
+
+pub(super) async fn load_one(reader: Pool<'_>, digest: &TokenDigest) -> Result<Option<LoadedRefreshToken>> {
+    let row: Option<RefreshTokenRow> = on!(reader, |db| {
+        sqlx::query_as(db.text(&LOAD_REFRESH_TOKEN))
+            .bind(digest.as_bytes().as_slice())
+            .fetch_optional(&mut *db)
+            .await?
+    })?;
+    row.map(LoadedRefreshToken::try_from).transpose()
 }
 
 impl TryFrom<RefreshTokenRow> for LoadedRefreshToken {

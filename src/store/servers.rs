@@ -177,6 +177,11 @@ fn connect_options(url: &str, statement_timeout: u64) -> Result<PgConnectOptions
             ("statement_timeout", format!("{statement_timeout}s")),
             ("lock_timeout", format!("{statement_timeout}s")),
             ("idle_in_transaction_session_timeout", "10s".to_owned()),
+            // What many wait for finds its rows by an index. A plan that a connection made while a table was small, or before it was
+            // analysed, may read all of it instead, and is kept: in a young database a rotation took 0.34 ms of PostgreSQL's
+            // processors, and takes 0.06 so. What has no index is still read whole; that is not to be compiled for.
+            ("enable_seqscan", "off".to_owned()),
+            ("jit", "off".to_owned()),
         ])
         .disable_statement_logging())
 }

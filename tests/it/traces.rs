@@ -37,7 +37,7 @@ both_stores! {
         assert!(refused.status.is_none_or(|status| status.code() == StatusCode::Unset), "not the server's error");
 
         let refreshed = collector.wait(|span| {
-            let rotates = |child: &Span| matches!(child.name.as_str(), "ROTATE_REFRESH_TOKEN" | "SPEND_REFRESH_TOKEN");
+            let rotates = |child: &Span| matches!(child.name.as_str(), "ROTATE_REFRESH_TOKENS" | "SPEND_REFRESH_TOKEN");
             span.name == "POST /token" && collector.children(span).iter().any(rotates)
         });
         assert_eq!(of(&refreshed, "http.route"), "/token");

@@ -10,6 +10,7 @@ mod group_commit;
 mod interactions;
 mod keys_and_apis;
 mod refresh_tokens;
+mod rotations;
 mod schema;
 mod sessions;
 mod standing_feed;
