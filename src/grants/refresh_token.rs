@@ -54,14 +54,20 @@ impl RefreshRequest {
 }
 
 pub(super) async fn exchange(cx: &TokenCx<'_>, request: &RefreshRequest) -> Result<TokenResponse, OAuthError> {
-    let token = request.token.as_ref().ok_or(Reason::RefreshTokenUnknown)?;
+    let digest = request.token.as_ref().ok_or(Reason::RefreshTokenUnknown)?.digest();
+    let store = cx.app.store();
+    if let Some(known) = store.remembered_refresh_token(&digest).await? {
+        match attempt(cx, request, &known).await {
+            Ok(Some(response)) => return Ok(response),
+            // Whether it was stored, nobody knows.
+            Err(error) if error.status() >= 500 => return Err(error),
+            // It may be a spent one, which comes before what else there is to refuse.
+            Ok(None) | Err(_) => {}
+        }
+    }
     for _ in 0..MAX_ROUNDS {
-        let loaded = cx
-            .app
-            .store()
-            .load_refresh_token(&token.digest())
-            .await?
-            .ok_or(Reason::RefreshTokenUnknown)?;
+        let loaded = store.presented_refresh_token(&digest).await?;
+        let loaded = loaded.ok_or(Reason::RefreshTokenUnknown)?;
         if let Some(response) = attempt(cx, request, &loaded).await? {
             return Ok(response);
         }

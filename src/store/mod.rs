@@ -25,6 +25,7 @@ mod group_commit;
 mod inspection;
 mod interactions;
 mod introspection;
+mod leaves;
 mod lending;
 mod logouts;
 mod migrate;
@@ -94,6 +95,7 @@ pub struct Store {
     client_use: Arc<client_use::ClientUse>,
     standings: Arc<introspection::Reads>,
     feed: Arc<standing_feed::Feed>,
+    leaves: Arc<leaves::Leaves>,
     /// That this process has ended a sign-in.
     ended: Arc<Notify>,
 }
@@ -148,6 +150,7 @@ impl Store {
             client_use: Arc::default(),
             standings: Arc::default(),
             feed: Arc::default(),
+            leaves: Arc::default(),
             ended: Arc::default(),
         })
     }

@@ -3,6 +3,8 @@
 //! One live leaf for each grant, at every moment: a rotation spends the leaf in the write that inserts its successor, and a
 //! retry replaces the unused successor in the write that inserts another.
 
+use std::sync::Arc;
+
 use super::access_tokens::insert_access_token;
 use super::rows::{GrantRow, UserRow};
 use super::{Backend as _, Db, NewTokens, Pool, Result, Store, StoreError, in_transaction, on, rotations, statements};
@@ -123,10 +125,10 @@ pub(super) struct RefreshTokenRow {
 }
 
 impl Store {
-    /// The refresh token with this digest, its grant and user.
+    /// The refresh token with this digest, its grant and user, as they are now.
     pub async fn load_refresh_token(&self, digest: &TokenDigest) -> Result<Option<LoadedRefreshToken>> {
         match &self.db {
-            Db::Postgres(pg) => rotations::load(pg, digest).await,
+            Db::Postgres(pg) => Ok(rotations::load(pg, digest).await?.map(Arc::unwrap_or_clone)),
             Db::Sqlite(_) => load_one(self.reader(), digest).await,
         }
     }
@@ -142,18 +144,13 @@ impl Store {
         let Some(next) = &tokens.refresh else {
             return Ok(RefreshOutcome::Gone);
         };
-        let rotated = match (&self.db, successor) {
-            (Db::Postgres(pool), Successor::Next) => {
-                rotations::rotate(pool, &presented.token, (next, tokens.access.as_ref()), now).await
-            }
-            _ => self.rotate_in_steps(presented, (next, tokens), successor, now).await,
-        };
-        match rotated {
-            Ok(true) => Ok(RefreshOutcome::Rotated),
-            Ok(false) => Ok(RefreshOutcome::Outrun),
-            Err(StoreError::Gone) => Ok(RefreshOutcome::Gone),
-            Err(other) => Err(other),
+        if let (Db::Postgres(pg), Successor::Next) = (&self.db, successor) {
+            let rotated = rotations::rotate(pg, &presented.token, (next, tokens.access.as_ref()), now).await;
+            let outcome = outcome_of(rotated);
+            self.keep_successor(&presented.token, next, &outcome, now);
+            return outcome;
         }
+        outcome_of(self.rotate_in_steps(presented, (next, tokens), successor, now).await)
     }
 
     async fn rotate_in_steps(
@@ -203,6 +200,16 @@ pub(super) async fn load_one(reader: Pool<'_>, digest: &TokenDigest) -> Result<O
             .await?
     })?;
     row.map(LoadedRefreshToken::try_from).transpose()
+}
+
+/// `false`: another caller was first.
+fn outcome_of(rotated: Result<bool>) -> Result<RefreshOutcome> {
+    match rotated {
+        Ok(true) => Ok(RefreshOutcome::Rotated),
+        Ok(false) => Ok(RefreshOutcome::Outrun),
+        Err(StoreError::Gone) => Ok(RefreshOutcome::Gone),
+        Err(other) => Err(other),
+    }
 }
 
 impl TryFrom<RefreshTokenRow> for LoadedRefreshToken {

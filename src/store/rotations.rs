@@ -101,7 +101,7 @@ struct Wanted {
 }
 
 /// See [`super::Store::load_refresh_token`].
-pub(super) async fn load(pg: &Pg, digest: &TokenDigest) -> Result<Option<LoadedRefreshToken>> {
+pub(super) async fn load(pg: &Pg, digest: &TokenDigest) -> Result<Option<Arc<LoadedRefreshToken>>> {
     let reader = || {
         let pg = pg.clone();
         move |digests: Arc<[TokenDigest]>| {
@@ -109,8 +109,7 @@ pub(super) async fn load(pg: &Pg, digest: &TokenDigest) -> Result<Option<LoadedR
             async move { load_all(&pg, &digests).await }
         }
     };
-    let found = pg.refreshing.loads.ask(*digest, Some(&pg.patience), reader).await?;
-    Ok(found.map(Arc::unwrap_or_clone))
+    pg.refreshing.loads.ask(*digest, Some(&pg.patience), reader).await
 }
 
 /// See [`super::Store::rotate_refresh_token`]. `false`: another caller was first.

@@ -181,13 +181,25 @@ impl Feed {
     }
 
     /// Whether nothing that was applied concerns the row, in a database that has moved so often.
-    pub(super) fn stands<V>(&self, kept: &Kept<V>, moves: u64) -> bool {
+    fn stands<V>(&self, kept: &Kept<V>, moves: u64) -> bool {
         let Ok(state) = self.state.read() else { return false };
         let position = state.position.as_ref();
         let is_new = |tag: &u64| state.changes.get(tag).is_some_and(|changed| *changed > kept.mark);
         position.is_some_and(|position| position.moves == moves)
             && kept.mark >= state.void
             && (state.changes.is_empty() || !kept.tags.iter().any(is_new))
+    }
+
+    /// Whether a row that is kept is as if it were read now.
+    pub(super) async fn confirms<V>(&self, store: &Store, pg: &Pg, kept: &Kept<V>) -> Result<bool> {
+        if !self.stands(kept, pg.moves()) {
+            return Ok(false);
+        }
+        match self.poll(store, pg).await {
+            Ok(()) => Ok(self.stands(kept, pg.moves())),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Applies what has changed by now, together with others.

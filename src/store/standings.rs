@@ -11,7 +11,7 @@ use super::coalesce::{Coalesced, Found};
 use super::postgres::Pg;
 use super::sqlite::CommitMark;
 use super::standing_feed::{Kept, Tags};
-use super::{Db, Result, Store, StoreError};
+use super::{Db, Result, Store};
 
 /// The most rows of one kind that are remembered on SQLite. Beyond it all are forgotten and read again.
 const CAPACITY: usize = 4_096;
@@ -85,12 +85,10 @@ where
         R: Future<Output = Result<Found<Tagged<V>>>> + Send + 'static,
     {
         let feed = &store.feed;
-        if let Some(kept) = self.kept.get(&key).filter(|kept| feed.stands(kept, pg.moves())) {
-            match feed.poll(store, pg).await {
-                Ok(()) if feed.stands(&kept, pg.moves()) => return Ok(Some(kept.value.clone())),
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
-                _ => {}
-            }
+        if let Some(kept) = self.kept.get(&key)
+            && feed.confirms(store, pg, &kept).await?
+        {
+            return Ok(Some(kept.value.clone()));
         }
         // Taken before the read begins.
         let mark = feed.mark(store, pg).await?;

@@ -202,7 +202,8 @@ async fn postgres_takes_five_round_trips_and_two_commits_for_a_code_flow() {
     server.alice().await;
     browser.grant(&AuthRequest::new(&client, scope), "alice").await;
     let warm = server.code_flow(&client, scope).await;
-    server.refresh(&client, warm.refresh()).await.expect(200);
+    let next = Tokens::of(server.refresh(&client, warm.refresh()).await);
+    server.refresh(&client, next.refresh()).await.expect(200);
     server.revoke(&client, &warm.access).await.expect(200);
     for _ in 0..3 {
         let request = AuthRequest::new(&client, scope);
@@ -214,13 +215,18 @@ async fn postgres_takes_five_round_trips_and_two_commits_for_a_code_flow() {
         let redeemed = wire.take();
         settle(&server, &client).await;
         wire.take();
-        server.refresh(&client, tokens.refresh()).await.expect(200);
+        let next = Tokens::of(server.refresh(&client, tokens.refresh()).await);
         let refreshed = wire.take();
+        server.refresh(&client, next.refresh()).await.expect(200);
+        let remembered = wire.take();
         server.revoke(&client, &tokens.access).await.expect(200);
         let revoked = wire.take();
         assert_eq!((authorized.round_trips, authorized.commits), (3, 1), "{authorized:#?}");
         assert_eq!((redeemed.round_trips, redeemed.commits), (2, 1), "{redeemed:#?}");
         assert_eq!((refreshed.round_trips, refreshed.commits), (2, 1), "{refreshed:#?}");
+        assert_eq!((remembered.round_trips, remembered.commits), (2, 1), "{remembered:#?}");
+        let polls = |text: &String| text.contains("FROM standing_change");
+        assert!(remembered.statements.iter().any(polls), "{remembered:#?}");
         assert_eq!((revoked.round_trips, revoked.commits), (1, 1), "{revoked:#?}");
     }
 }

@@ -134,6 +134,54 @@ both_stores! {
         }
     }
 
+    /// The node that issued the token remembers it as live.
+    async fn rt_04_replay_of_a_token_that_another_node_has_rotated(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let other = server.second_node().await;
+        let client = server.add_client(ClientSpec::web("shop")).await;
+        let with = |token: &Tokens, more: &[(&'static str, &'static str)]| {
+            let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", token.refresh())];
+            fields.extend(more);
+            server.token(&client, &fields)
+        };
+        // What else is wrong with the request must not hide that the token is spent.
+        let (wider, stray) = (("scope", "openid profile"), ("resource", "https://elsewhere.example"));
+        for more in [&[][..], &[wider], &[stray]] {
+            let first = server.code_flow(&client, SCOPE).await;
+            let second = renew(&server, &client, &first).await;
+            let third = renew(&other, &client, &second).await;
+            server.advance(11);
+            refused(&with(&second, more).await, "invalid_grant");
+            dead(&server, &client, &third).await;
+            dead(&other, &client, &third).await;
+        }
+        // One that is live says what is wrong, and stays.
+        let first = server.code_flow(&client, SCOPE).await;
+        let second = renew(&server, &client, &first).await;
+        with(&second, &[wider]).await.expect_error(400, "invalid_scope");
+        with(&second, &[stray]).await.expect_error(400, "invalid_target");
+        renew(&server, &client, &second).await;
+    }
+
+    /// The node that remembers the user and the grant issues nothing more than the others.
+    async fn rt_14_what_ends_on_another_node_ends_here(db: TestDb) {
+        let server = TestServer::new(db).await;
+        let other = server.second_node().await;
+        let client = server.add_client(ClientSpec::web("shop")).await;
+        let now = server.app.clock().now();
+        for end in ["revoked", "disabled"] {
+            let first = server.code_flow(&client, SCOPE).await;
+            let second = renew(&server, &client, &first).await;
+            if end == "revoked" {
+                other.revoke(&client, second.refresh()).await.expect(200);
+            } else {
+                let alice = other.alice().await;
+                other.store().disable_user(alice.id, now).await.unwrap();
+            }
+            refused(&server.refresh(&client, second.refresh()).await, "invalid_grant");
+        }
+    }
+
     async fn rt_04_replay_ends_opaque_access_tokens_too(db: TestDb) {
         let server = TestServer::new(db).await;
         server

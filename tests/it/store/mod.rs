@@ -9,6 +9,7 @@ mod consents;
 mod group_commit;
 mod interactions;
 mod keys_and_apis;
+mod leaves;
 mod refresh_tokens;
 mod rotations;
 mod schema;

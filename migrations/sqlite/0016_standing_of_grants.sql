@@ -1,0 +1,1 @@
+-- Nothing to do: here a node sees by the file itself that nothing was written.
