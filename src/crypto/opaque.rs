@@ -132,27 +132,38 @@ const BODY_LEN: usize = 43;
 const CHECKSUM_LEN: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// Digits that are divided off at once: 62^5 is the largest power below 2^32. Digit by digit and byte by byte a rotation spent
+/// 5 % of its time here.
+const CHUNK: usize = 5;
+const CHUNK_BASE: u64 = 62u64.pow(5);
+
 /// Appends `number` (big-endian, at most 32 bytes) in base 62, padded with `0` to `width` characters.
 fn push_base62(out: &mut String, number: &[u8], width: usize) {
-    let mut rest = Zeroizing::new([0u8; 32]);
-    rest[32 - number.len()..].copy_from_slice(number);
+    let mut rest = Zeroizing::new([0u32; 8]);
+    for (place, &byte) in number.iter().rev().enumerate() {
+        rest[7 - place / 4] |= u32::from(byte) << (8 * (place % 4));
+    }
     let mut digits = Zeroizing::new([b'0'; BODY_LEN]);
-    for digit in digits[..width].iter_mut().rev() {
-        *digit = BASE62[divide_by_62(&mut rest)];
+    for chunk in digits[..width].rchunks_mut(CHUNK) {
+        let mut value = divide_by_chunk(&mut rest);
+        for digit in chunk.iter_mut().rev() {
+            *digit = BASE62[value % 62];
+            value /= 62;
+        }
     }
     out.extend(digits[..width].iter().map(|&digit| char::from(digit)));
 }
 
-/// Divides a big-endian number in place and returns the remainder.
-fn divide_by_62(number: &mut [u8; 32]) -> usize {
-    let mut remainder = 0u16;
-    for byte in number.iter_mut() {
-        let value = remainder << 8 | u16::from(*byte);
-        // The quotient fits a byte, because the remainder carried in is below 62.
-        *byte = (value / 62) as u8;
-        remainder = value % 62;
+/// Divides a big-endian number in place by [`CHUNK_BASE`] and returns the remainder.
+fn divide_by_chunk(number: &mut [u32; 8]) -> usize {
+    let mut remainder = 0u64;
+    for limb in number.iter_mut() {
+        let value = remainder << 32 | u64::from(*limb);
+        // The quotient fits a limb, because the remainder carried in is below the divisor.
+        *limb = (value / CHUNK_BASE) as u32;
+        remainder = value % CHUNK_BASE;
     }
-    usize::from(remainder)
+    remainder as usize
 }
 
 /// CRC-32 as in zlib and PNG (reflected polynomial `0xEDB88320`). Inputs are 49 bytes: no table is worth it.
@@ -187,11 +198,27 @@ mod tests {
         text.clear();
         push_base62(&mut text, &[0, 0, 0, 62], 3);
         assert_eq!(text, "010");
-        let mut largest = [0xff; 32];
-        for _ in 0..BODY_LEN {
-            divide_by_62(&mut largest);
+        text.clear();
+        push_base62(&mut text, &[0xff; 32], BODY_LEN);
+        // 2^256 - 1, by arithmetic elsewhere.
+        assert_eq!(
+            text, "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1",
+            "43 digits must hold 32 bytes"
+        );
+    }
+
+    #[test]
+    fn base62_is_what_division_digit_by_digit_gives() {
+        for seed in 1..500u128 {
+            let number = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+            let mut text = String::new();
+            push_base62(&mut text, &number.to_be_bytes(), BODY_LEN);
+            let value = text.bytes().fold(0u128, |value, digit| {
+                let place = BASE62.iter().position(|known| *known == digit).unwrap();
+                value * 62 + u128::try_from(place).unwrap()
+            });
+            assert_eq!(value, number, "{text}");
         }
-        assert_eq!(largest, [0; 32], "43 digits must hold 32 bytes");
     }
 
     #[test]

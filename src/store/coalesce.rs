@@ -17,7 +17,7 @@ use super::{Result, StoreError};
 /// The most keys in one statement.
 const LARGEST_BATCH: usize = 256;
 
-/// The most reads of one kind under way. One would make the batches larger; with two, a connection that has died without a word
+/// The most reads of one kind under way, usually. One would make the batches larger; with two, a connection that has died without a word
 /// does not hold up everybody.
 const AT_ONCE: usize = 2;
 
@@ -32,6 +32,7 @@ pub(super) struct Coalesced<K, V>(Arc<Mutex<State<K, V>>>);
 
 struct State<K, V> {
     under_way: usize,
+    at_once: usize,
     /// A second read waits until the first one is late.
     in_turn: bool,
     /// When the last read began, for those that are read in turn.
@@ -52,6 +53,7 @@ impl<K, V> Default for Coalesced<K, V> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
             under_way: 0,
+            at_once: AT_ONCE,
             in_turn: false,
             begun: None,
             waiting: VecDeque::new(),
@@ -66,6 +68,13 @@ impl<K, V> Coalesced<K, V> {
         lock(&coalesced.0).in_turn = true;
         coalesced
     }
+
+    /// Another number of them under way.
+    pub(super) fn at_once(most: usize) -> Self {
+        let coalesced = Self::default();
+        lock(&coalesced.0).at_once = most;
+        coalesced
+    }
 }
 
 impl<K, V> Coalesced<K, V>
@@ -74,7 +83,8 @@ where
     V: Clone + Send + 'static,
 {
     /// The value of `key`, by a read that begins after this was called. What `reader` makes, for the one of many that needs it, reads
-    /// a batch; an error of it is the answer to all who are in it. Nobody waits longer than `patience` allows. Who stops waiting takes nothing from the others.
+    /// a batch; an error of it is the answer to all who are in it. Nobody waits longer than `patience` allows. Who stops waiting
+    /// takes nothing from the others.
     pub(super) async fn ask<F, R>(&self, key: K, patience: Option<&Patience>, reader: impl FnOnce() -> F) -> Answer<V>
     where
         F: Fn(Arc<[K]>) -> R + Send + Sync + 'static,
@@ -109,7 +119,7 @@ where
             batch.waiters.entry(key).or_default().push(answer);
         }
         let held_up = !state.in_turn || state.begun.is_some_and(|begun| begun.elapsed() > LATE);
-        let needed = state.under_way == 0 || (held_up && state.under_way < AT_ONCE);
+        let needed = state.under_way == 0 || (held_up && state.under_way < state.at_once);
         state.under_way += usize::from(needed);
         needed
     }
