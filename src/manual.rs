@@ -127,8 +127,15 @@
 //! change of the primary. Changes by hand (`psql`) are told of, too; where triggers cannot be (tables that an engine distributes), and
 //! while they are missing when a node begins, each request reads its rows. Whoever switches them off (`session_replication_role`)
 //! must stop the nodes before.
+//!
 //! Refresh tokens are read together in this way on PostgreSQL, and rotated: a statement that waits for no row spends the leaves of
-//! all who wait and commits for them (`store/rotations.rs`), and whom it leaves out has one of its own.
+//! all who wait and commits for them (`store/rotations.rs`), and whom it leaves out has one of its own. A node also remembers the
+//! leaves that it has issued, with grant and user, for which the same question holds (`store/leaves.rs`). That a leaf is live is
+//! never taken from memory: the write that spends it finds nothing to spend if it is not, and then, and before anything is
+//! refused, the database is read.
+//!
+//! Connections to PostgreSQL plan without sequential scans. A statement is planned once for each connection, perhaps while its
+//! tables are small or have never been analysed, and would read them whole for as long as the connection lives.
 //!
 //! # More than one machine: the database
 //!

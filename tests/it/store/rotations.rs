@@ -294,3 +294,35 @@ async fn nobody_waits_for_the_grant_of_another() {
         9
     );
 }
+
+/// A connection plans once, perhaps while the tables are small: what it then does with all of their rows it does for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_table_is_read_whole_while_the_database_is_young() {
+    let Some(db) = crate::support::TestDb::postgres().await else {
+        return;
+    };
+    let world = World::new(db).await;
+    let chains = world.chains(CHAINS).await;
+    let store = world.server.db.open().await;
+    for _ in 0..8 {
+        let digests = chains.iter().map(|(_, loaded)| &loaded.token.digest);
+        let load = |digest| -> Running<'_, Option<LoadedRefreshToken>> { Box::pin(store.load_refresh_token(digest)) };
+        for loaded in all(digests.map(load).collect()).await {
+            let (loaded, tokens) = (loaded.unwrap().unwrap(), world.new_tokens());
+            if loaded.token.state == RefreshTokenState::Live {
+                let rotated = store.rotate_refresh_token(&loaded, &tokens, Successor::Next, world.now());
+                assert_eq!(rotated.await.unwrap(), RefreshOutcome::Rotated);
+            }
+        }
+    }
+    // Connections that end tell what they have read.
+    store.close().await;
+    let mut raw = world.server.db.raw().await;
+    let scans = |kind: &str| {
+        format!("SELECT coalesce(sum({kind}), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'refresh_token'")
+    };
+    while raw.number(&scans("idx_scan")).await < 100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(raw.number(&scans("seq_scan")).await, 0);
+}
