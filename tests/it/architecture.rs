@@ -117,12 +117,14 @@ const OWNERS: &[(&str, &[&str])] = &[
 
 /// Names that stand for a clock or a timer, and where they may.
 const CLOCKS: &[(&str, &[&str])] = &[
-    ("SystemTime::now", &["time.rs"]),
+    // Every line of the log says when it was written.
+    ("SystemTime::now", &["time.rs", "telemetry/lines.rs"]),
     // The other kind of time: as tower-sessions wants it, and for people to read; never from a clock.
     (
         "OffsetDateTime",
         &[
             "store/web_sessions.rs",
+            "telemetry/lines.rs",
             "cli/output.rs",
             "playground/inspect.rs",
             "pages/when.rs",
