@@ -55,10 +55,9 @@ impl Current {
     /// took.
     pub fn at_hand(&self, app: &App) -> Option<Arc<Prepared>> {
         let ring = app.key_ring(&*app.store().catalog_at_hand()?).ok()?;
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        known
-            .filter(|known| known.holds(&ring, app.clock().now()))
-            .map(|known| known.document)
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| known.holds(&ring, app.clock().now()));
+        known.map(|known| known.document.clone())
     }
 
     async fn document(&self, app: &App) -> Result<Arc<Prepared>, DocumentError> {

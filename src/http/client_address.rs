@@ -2,32 +2,35 @@
 //! wrote: the right-most entry that is no trusted proxy.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 
-use super::layers::RequestId;
 use crate::config::{ProxyHeader, ServerConfig};
 use crate::model::caller::{Caller, MAX_USER_AGENT};
 use crate::telemetry::traces::Parent;
 
-/// The client's address, as the layers found it out.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub Option<IpAddr>);
+/// What the layers found out about a request and noted on it.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// Names the request, from the caller's side into the log and back.
+    pub request_id: Arc<str>,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+}
 
 /// Finds out the address of the client behind the connection.
-pub fn find_out(extensions: &Extensions, headers: &HeaderMap, server: &ServerConfig) -> ClientAddress {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    ClientAddress(peer.map(|peer| behind(peer.0.ip().to_canonical(), headers, server)))
+pub fn find_out(peer: Option<SocketAddr>, headers: &HeaderMap, server: &ServerConfig) -> Option<IpAddr> {
+    Some(behind(peer?.ip().to_canonical(), headers, server))
 }
 
 /// The trace that a request belongs to (W3C Trace Context), if a trusted proxy says so. A stranger could give all their
 /// requests one id, or have every one of them recorded.
-pub fn trace_parent<'a>(extensions: &Extensions, headers: &'a HeaderMap, server: &ServerConfig) -> Option<Parent<'a>> {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip();
+pub fn trace_parent<'a>(peer: Option<SocketAddr>, headers: &'a HeaderMap, server: &ServerConfig) -> Option<Parent<'a>> {
+    let peer = peer?.ip();
     let trusted = server.trusted_proxies.iter().any(|network| network.contains(peer));
     let header = |name: &str| headers.get(name)?.to_str().ok();
-    let traceparent = header("traceparent").filter(|_| trusted)?;
+    let traceparent = trusted.then(|| header("traceparent"))??;
     Some(Parent {
         traceparent,
         tracestate: header("tracestate"),
@@ -37,12 +40,11 @@ pub fn trace_parent<'a>(extensions: &Extensions, headers: &'a HeaderMap, server:
 /// Everything known about the sender of a request.
 pub fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
     let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let sender = extensions.get::<Sender>();
     // What can be read as text is ASCII.
     Caller {
-        request_id: extensions
-            .get::<RequestId>()
-            .map_or_else(String::new, |id| id.0.to_string()),
-        address: extensions.get::<ClientAddress>().and_then(|address| address.0),
+        request_id: sender.map_or_else(String::new, |sender| sender.request_id.to_string()),
+        address: sender.and_then(|sender| sender.address),
         user_agent: user_agent.map(|agent| agent[..agent.len().min(MAX_USER_AGENT)].to_owned()),
     }
 }
@@ -112,9 +114,8 @@ mod tests {
                 HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
         }
-        let mut extensions = Extensions::new();
-        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
-        find_out(&extensions, &headers, &server).0.unwrap().to_string()
+        let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
+        find_out(Some(peer), &headers, &server).unwrap().to_string()
     }
 
     #[test]
@@ -186,10 +187,9 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", HeaderValue::from_static("00-aa-bb-01"));
-        let mut extensions = Extensions::new();
-        let mut joined = |peer: &str, server: &ServerConfig| {
-            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
-            trace_parent(&extensions, &headers, server).map(|parent| parent.traceparent)
+        let joined = |peer: &str, server: &ServerConfig| {
+            let peer = SocketAddr::new(peer.parse().unwrap(), 4711);
+            trace_parent(Some(peer), &headers, server).map(|parent| parent.traceparent)
         };
         assert_eq!(joined("10.1.1.1", &server), Some("00-aa-bb-01"));
         assert_eq!(joined("::ffff:10.1.1.1", &server), Some("00-aa-bb-01"));

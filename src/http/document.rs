@@ -85,7 +85,12 @@ pub struct Prepared {
 impl Prepared {
     /// Adds the headers that every answer gets, and those that let every origin read it.
     pub fn new(app: &App, document: Document) -> Self {
-        let headers = |response: Response| std::mem::take(Self::instead(app, response).headers_mut());
+        let headers = |response: Response| {
+            let mut headers = std::mem::take(Self::instead(app, response).headers_mut());
+            // In the place of the request's own, so that a copy has room for it.
+            headers.insert(layers::X_REQUEST_ID.clone(), HeaderValue::from_static(""));
+            headers
+        };
         let mut whole = headers(document.whole());
         // An answer to HEAD tells the length as well.
         whole.insert(header::CONTENT_LENGTH, document.bytes.len().into());

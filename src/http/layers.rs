@@ -2,19 +2,22 @@
 
 use std::any::Any;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, Version, header,
+};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 
-use super::client_address;
+use super::client_address::{self, Sender};
 use super::csp;
 use super::error::ApiError;
 use super::respond::{Embeddable, LogNote};
@@ -26,28 +29,39 @@ use crate::telemetry::metrics::Request as Metered;
 use crate::telemetry::request_log::{Line, Unanswered, log};
 use crate::telemetry::traces::RequestSpan;
 
-/// Names a request, from the caller's side into the log and back.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub Arc<str>);
-
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Brings a request's id, and takes it back.
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Layer of every route: see [`around`].
 pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("none", MatchedPath::as_str);
-    around(&app, route, request, |request| next.run(request)).await
+    let peer = peer(request.extensions());
+    around(&app, route, peer, request, |request| next.run(request)).await
+}
+
+/// Who is at the other end of the connection, where there is one.
+pub fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
 }
 
 /// Gives a request for `route` an id, counts its queries, writes its log line, and completes the headers of its answer.
-pub async fn around<F>(app: &App, route: &str, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
+pub async fn around<F>(
+    app: &App,
+    route: &str,
+    peer: Option<SocketAddr>,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response
 where
     F: Future<Output = Response>,
 {
-    let observed = Observed::begin(app, &request, route);
-    let address = client_address::find_out(request.extensions(), request.headers(), &app.config().server);
-    request.extensions_mut().insert(address);
-    request.extensions_mut().insert(RequestId(observed.id.clone()));
+    let observed = Observed::begin(app, &request, peer, route);
+    let sender = Sender {
+        request_id: observed.id.clone(),
+        address: client_address::find_out(peer, request.headers(), &app.config().server),
+    };
+    request.extensions_mut().insert(sender);
     let (mut response, queries) = observed.run(Box::pin(answer(request))).await;
     complete_headers(app, response.headers_mut());
     if response.extensions().get::<Embeddable>().is_some() {
@@ -70,7 +84,7 @@ pub struct Observed<'a> {
 
 impl<'a> Observed<'a> {
     /// Begins to watch a request for `route`, the pattern that matched.
-    pub fn begin(app: &'a App, request: &Request, route: &'a str) -> Self {
+    pub fn begin<B>(app: &'a App, request: &HttpRequest<B>, peer: Option<SocketAddr>, route: &'a str) -> Self {
         let started = Instant::now();
         let headers = request.headers();
         let id: Arc<str> = match request_id(headers) {
@@ -81,7 +95,7 @@ impl<'a> Observed<'a> {
             }
         };
         let method = request.method().clone();
-        let parent = client_address::trace_parent(request.extensions(), headers, &app.config().server);
+        let parent = client_address::trace_parent(peer, headers, &app.config().server);
         let trace = RequestSpan::begin(&id, method.as_str(), route, parent);
         let metered = app.metrics().request(route, method.as_str(), started);
         Self {

@@ -11,8 +11,8 @@ use super::text::{Language, Message};
 use super::view::ErrorPage;
 use super::wishes::Wishes;
 use crate::app::App;
+use crate::http::client_address::Sender;
 use crate::http::error::retry_later;
-use crate::http::layers::RequestId;
 use crate::http::{csp, respond};
 use crate::protocol::error::{ErrorCode, OAuthError, Reason};
 
@@ -73,7 +73,7 @@ pub fn render(app: &App, language: Language, reference: &str, error: PageError) 
 /// Two layers answer by themselves, with a status and nothing else: that of cookie sessions when a session cannot be stored, and
 /// that which refuses the forms of other sites. Here that becomes a page.
 pub async fn for_bare_answers(State(app): State<App>, request: Request, next: Next) -> Response {
-    let reference = request.extensions().get::<RequestId>().cloned();
+    let reference = request.extensions().get::<Sender>().cloned();
     let language = Wishes::of_browser(&app, request.headers()).language();
     let response = next.run(request).await;
     let error = match response.status() {
@@ -84,7 +84,7 @@ pub async fn for_bare_answers(State(app): State<App>, request: Request, next: Ne
     if response.headers().contains_key(header::CONTENT_TYPE) {
         return response;
     }
-    let reference = reference.map(|id| id.0).unwrap_or_default();
+    let reference = reference.map(|sender| sender.request_id).unwrap_or_default();
     render(&app, language, &reference, error)
 }
 

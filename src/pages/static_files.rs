@@ -1,5 +1,6 @@
 //! `/static/{name}`: embedded files; and the page for paths that do not exist.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -8,7 +9,8 @@ use super::error::{self, PageError};
 use super::wishes::Wishes;
 use crate::app::App;
 use crate::http::assets;
-use crate::http::layers::{self, RequestId};
+use crate::http::client_address::Sender;
+use crate::http::layers;
 
 /// A file.
 pub async fn get(Path(name): Path<String>) -> Response {
@@ -16,8 +18,8 @@ pub async fn get(Path(name): Path<String>) -> Response {
 }
 
 /// There is no such page.
-pub async fn not_found(State(app): State<App>, id: Option<axum::Extension<RequestId>>, headers: HeaderMap) -> Response {
-    let reference = id.map(|id| id.0.0).unwrap_or_default();
+pub async fn not_found(State(app): State<App>, sender: Option<Extension<Sender>>, headers: HeaderMap) -> Response {
+    let reference = sender.map(|sender| sender.0.request_id).unwrap_or_default();
     let language = Wishes::of_browser(&app, &headers).language();
     error::render(&app, language, &reference, PageError::NotFound)
 }

@@ -114,6 +114,11 @@ impl std::fmt::Debug for Params {
 
 /// Decodes one half of a pair: `+` is a space, `%XX` a byte, the whole valid UTF-8 without NUL.
 pub fn form_decode(encoded: &[u8]) -> Result<String, Reason> {
+    // Looked through without a stop on the way, which takes many bytes at once. Tokens are long, and hold nothing of this.
+    let plain = |byte: &u8| !matches!(byte, b'+' | b'%' | 0);
+    if encoded.iter().fold(true, |all, byte| all & plain(byte)) {
+        return String::from_utf8(encoded.to_vec()).map_err(|_| Reason::ParameterMalformed);
+    }
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.iter();
     while let Some(&byte) = rest.next() {

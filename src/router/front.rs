@@ -5,13 +5,15 @@
 //! for every other method: to find a route, and to go through its layers, costs 4 µs for each request.
 
 use std::convert::Infallible;
+use std::future::{Ready as Made, ready};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::handler::Handler as _;
 use axum::http::{Method, Request as HttpRequest};
 use axum::response::Response;
@@ -27,6 +29,17 @@ use crate::store::QueryStats;
 /// The server's service; cheap to clone.
 #[derive(Clone)]
 pub struct Front(Arc<Inner>);
+
+/// Makes the service of each connection.
+pub struct Connections(Front);
+
+/// The service of one connection. It knows who is at the other end, and writes that into those requests only that need it: an
+/// extension costs three allocations.
+#[derive(Clone)]
+pub struct Connection {
+    front: Front,
+    peer: SocketAddr,
+}
 
 struct Inner {
     routes: Router,
@@ -83,35 +96,69 @@ impl Front {
             .find(|known| known.path == path && known.machine.takes(method))
     }
 
-    fn answer(&self, request: Request) -> Answer {
+    /// Serves connections.
+    pub fn into_connections(self) -> Connections {
+        Connections(self)
+    }
+
+    fn answer<B>(&self, request: HttpRequest<B>, peer: Option<SocketAddr>) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let (method, path) = (request.method(), request.uri().path());
         if let Some(endpoint) = self.endpoint(method, path) {
-            return Answer::Awaited(Box::pin(call(endpoint.clone(), request)));
+            let request = request.map(Body::new);
+            return Answer::Awaited(Box::pin(call(endpoint.clone(), peer, request)));
         }
         match self.find(path) {
-            Some((app, found)) if matches!(*method, Method::GET | Method::HEAD) => self.document(app, found, request),
-            _ => Answer::Awaited(Box::pin(self.0.routes.clone().call(request))),
+            Some((app, found)) if matches!(*method, Method::GET | Method::HEAD) => {
+                self.document(app, found, request, peer)
+            }
+            _ => Answer::Awaited(Box::pin(self.by_the_routes(request.map(Body::new), peer))),
         }
     }
 
-    fn document(&self, app: &App, (path, document): &(String, Document), request: Request) -> Answer {
+    fn by_the_routes(
+        &self,
+        mut request: Request,
+        peer: Option<SocketAddr>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + 'static + use<> {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        self.0.routes.clone().call(request)
+    }
+
+    fn document<B>(
+        &self,
+        app: &App,
+        (path, document): &(String, Document),
+        request: HttpRequest<B>,
+        peer: Option<SocketAddr>,
+    ) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let at_hand = match document {
             Document::Fixed(document) => Some(document.clone()),
             Document::Keys(keys) => keys.at_hand(app),
         };
         let Some(document) = at_hand else {
-            return Answer::Awaited(Box::pin(self.clone().answer_later(request)));
+            let request = request.map(Body::new);
+            return Answer::Awaited(Box::pin(self.clone().answer_later(request, peer)));
         };
-        let observed = Observed::begin(app, &request, path);
+        let observed = Observed::begin(app, &request, peer, path);
         let response = document.answer(request.method(), request.headers());
         Answer::Known(Some(observed.end(response, QueryStats::default())))
     }
 
-    async fn answer_later(self, request: Request) -> Result<Response, Infallible> {
+    async fn answer_later(self, request: Request, peer: Option<SocketAddr>) -> Result<Response, Infallible> {
         let Some((app, (path, document))) = self.find(request.uri().path()) else {
-            return self.0.routes.clone().call(request).await;
+            return self.by_the_routes(request, peer).await;
         };
-        let observed = Observed::begin(app, &request, path);
+        let observed = Observed::begin(app, &request, peer, path);
         let (method, headers) = (request.method(), request.headers());
         let (response, queries) = match document {
             Document::Fixed(document) => (document.answer(method, headers), QueryStats::default()),
@@ -122,13 +169,13 @@ impl Front {
 }
 
 /// The layers of the routes, without the routes.
-async fn call(endpoint: Arc<Endpoint>, request: Request) -> Result<Response, Infallible> {
+async fn call(endpoint: Arc<Endpoint>, peer: Option<SocketAddr>, request: Request) -> Result<Response, Infallible> {
     let Endpoint { app, path, machine } = &*endpoint;
     let answer = |request| {
         let call = |request| machine.call(app.clone(), request);
         layers::caught(cors::for_registered_origins(app, request, call))
     };
-    Ok(layers::around(app, path, request, answer).await)
+    Ok(layers::around(app, path, peer, request, answer).await)
 }
 
 impl Machine {
@@ -177,7 +224,41 @@ where
     }
 
     fn call(&mut self, request: HttpRequest<B>) -> Answer {
-        self.answer(request.map(Body::new))
+        let peer = layers::peer(request.extensions());
+        self.answer(request, peer)
+    }
+}
+
+impl Service<SocketAddr> for Connections {
+    type Response = Connection;
+    type Error = Infallible;
+    type Future = Made<Result<Connection, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, peer: SocketAddr) -> Self::Future {
+        let front = self.0.clone();
+        ready(Ok(Connection { front, peer }))
+    }
+}
+
+impl<B> Service<HttpRequest<B>> for Connection
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest<B>) -> Answer {
+        self.front.answer(request, Some(self.peer))
     }
 }
 

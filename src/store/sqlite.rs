@@ -1,12 +1,15 @@
 //! SQLite: one writer, many readers, and a cheap way to see that nothing was written.
 
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::mm::{MapFlags, ProtFlags};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
+use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
 
 use super::group_commit::Writer;
 use super::lending::{Lender, Source};
@@ -23,6 +26,7 @@ pub(super) struct Pools {
 
 impl Pools {
     pub(super) async fn close(&self) {
+        self.wal.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -60,11 +64,12 @@ pub(super) async fn open(path: &str, options: &StoreOptions) -> Result<Pools> {
     let writer = Lender::new(File(connect.clone()), 1, patience)?;
     writer.lend().await?.settled();
     let readers = File(connect.pragma("query_only", "on"));
+    let wal = Arc::new(WalIndex::open(&path, &readers).await?);
     let readers = Lender::new(readers, options.max_connections.min(most_readers()), patience)?;
     Ok(Pools {
         readers,
         writer: Writer::new(writer),
-        wal: Arc::new(WalIndex::new(&path)),
+        wal,
     })
 }
 
@@ -118,45 +123,111 @@ fn make_private(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The header of the WAL index. Every commit of every process rewrites it before the commit returns
-/// (<https://www.sqlite.org/walformat.html>, section 2.1), so equal headers mean that nothing was written in between.
-/// Reading it costs two system calls where a query costs two thread hand-overs.
+/// The header of the WAL index, in the memory that every process with the database shares. Every commit of every process rewrites
+/// it before the commit returns (<https://www.sqlite.org/walformat.html>, section 2.1), so equal headers mean that nothing was
+/// written in between. To look there takes no system call, where a query takes two thread hand-overs.
 struct WalIndex {
-    path: PathBuf,
-    file: RwLock<Option<&'static std::fs::File>>,
+    shared: Option<MmapRegion>,
+    /// While it is there nobody is the last to close the database, and so nobody removes the index and begins another.
+    keeper: Mutex<Option<SqliteConnection>>,
+    closed: AtomicBool,
 }
 
-/// Both copies of the header.
+/// One copy of the header, which the other one confirmed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct CommitMark([u8; 96]);
+pub(super) struct CommitMark([u64; HEADER / 8]);
+
+/// The length of the header, of which there are two copies.
+const HEADER: usize = 48;
 
 impl WalIndex {
-    fn new(database: &Path) -> Self {
+    /// Keeps the index of `database` open through a connection of `source`. Where it cannot be shared, there are no marks.
+    async fn open(database: &Path, source: &File) -> Result<Self> {
+        let mut keeper = source.connect().await?;
+        // Opens the index, and the file for as long as there is this connection.
+        sqlx::query("PRAGMA user_version").fetch_one(&mut keeper).await?;
         let mut path = database.as_os_str().to_owned();
         path.push("-shm");
-        Self {
-            path: path.into(),
-            file: RwLock::new(None),
-        }
+        Ok(Self {
+            shared: shared(Path::new(&path)),
+            keeper: Mutex::new(Some(keeper)),
+            closed: AtomicBool::new(false),
+        })
     }
 
     fn mark(&self) -> Option<CommitMark> {
-        let file = self.file()?;
-        let mut header = [0; 96];
-        file.read_exact_at(&mut header, 0).ok()?;
-        // Two different copies: a commit is being written this moment.
-        (header[..48] == header[48..]).then_some(CommitMark(header))
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        // A commit writes the second copy first. Two different ones: a commit is being written this moment.
+        let first = self.header(0)?;
+        (first == self.header(HEADER)?).then_some(CommitMark(first))
     }
 
-    /// The open index. It is opened anew when it was unlinked, which happens when all connections had closed.
-    fn file(&self) -> Option<&'static std::fs::File> {
-        let known = *self.file.read().ok()?;
-        if let Some(file) = known.filter(|file| file.metadata().is_ok_and(|meta| meta.nlink() > 0)) {
-            return Some(file);
+    fn header(&self, at: usize) -> Option<[u64; HEADER / 8]> {
+        let shared = self.shared.as_ref()?;
+        let mut header = [0; HEADER / 8];
+        for (number, word) in header.iter_mut().enumerate() {
+            let word_there = shared.get_atomic_ref::<AtomicU64>(at + 8 * number).ok()?;
+            *word = word_there.load(Ordering::Acquire);
         }
-        // Never closed: closing any descriptor of a file drops this process's POSIX locks on it, SQLite's among them.
-        let file: &'static std::fs::File = Box::leak(Box::new(std::fs::File::open(&self.path).ok()?));
-        *self.file.write().ok()? = Some(file);
-        Some(file)
+        Some(header)
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        if let Some(keeper) = self.keeper.lock().await.take() {
+            // What cannot be closed is gone already.
+            keeper.close().await.unwrap_or_default();
+        }
+    }
+}
+
+fn shared(path: &Path) -> Option<MmapRegion> {
+    let file = Arc::new(std::fs::File::open(path).ok()?);
+    // Never closed: closing any descriptor of a file drops this process's POSIX locks on it, SQLite's among them.
+    std::mem::forget(file.clone());
+    let file = FileOffset::from_arc(file, 0);
+    let (protection, flags) = (ProtFlags::READ.bits(), MapFlags::SHARED.bits());
+    MmapRegion::build(Some(file), 2 * HEADER, protection.cast_signed(), flags.cast_signed()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_commit_of_anybody_changes_the_mark_even_when_the_connections_were_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let options = StoreOptions {
+            url: crate::config::Secret::new(String::new()),
+            max_connections: 4,
+            acquire_timeout: 5,
+            statement_timeout: 5,
+            create: true,
+        };
+        let pools = open(path.to_str().unwrap(), &options).await.unwrap();
+        let elsewhere = File(SqliteConnectOptions::new().filename(&path));
+        let write = async |text: &'static str| {
+            let mut other = elsewhere.connect().await.unwrap();
+            sqlx::query(text).execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        };
+        let before = pools.last_commit();
+        assert!(before.is_some() && before == pools.last_commit());
+        write("CREATE TABLE t (a)").await;
+        let created = pools.last_commit();
+        assert!(created.is_some() && created != before);
+        pools.readers.close().await;
+        pools.writer.close().await;
+        assert!(pools.last_commit() == created);
+        for _ in 0..3 {
+            let before = pools.last_commit();
+            write("INSERT INTO t VALUES (1)").await;
+            assert!(before.is_some() && pools.last_commit().is_some() && pools.last_commit() != before);
+        }
+        pools.close().await;
+        assert!(pools.last_commit().is_none());
     }
 }

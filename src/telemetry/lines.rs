@@ -5,15 +5,14 @@
 //! A line that a request writes carries the request's id, without a span that would have to be kept for it ([`within`]).
 //! Nothing that a value holds can end a line, begin another, or move a terminal's cursor.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::Context;
 
 use super::output;
@@ -88,9 +87,52 @@ impl Lines {
     }
 }
 
-fn write_time(line: &mut String) {
-    // A clock that cannot be read leaves a line without its time.
-    SystemTime.format_time(&mut Writer::new(line)).unwrap_or_default();
+/// The moment that a line is written at, more exactly than the server's clock tells it.
+#[expect(clippy::disallowed_methods, reason = "a line says when it was really written")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// RFC 3339, to the microsecond. The second is written once for all lines in it.
+fn write_time(line: &mut String, now: SystemTime) {
+    const EMPTY: [u8; "2026-01-01T00:00:00".len()] = [b' '; 19];
+    thread_local! {
+        static SECOND: Cell<(Option<u64>, [u8; 19])> = const { Cell::new((None, EMPTY)) };
+    }
+    // A clock that stands before 1970 shows that it does.
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (known, mut text) = SECOND.get();
+    if known != Some(since.as_secs()) {
+        text = second(since.as_secs()).unwrap_or(EMPTY);
+        SECOND.set((Some(since.as_secs()), text));
+    }
+    let mut fraction = *b".000000Z";
+    digits(&mut fraction[1..7], u64::from(since.subsec_micros()));
+    line.push_str(std::str::from_utf8(&text).unwrap_or_default());
+    line.push_str(std::str::from_utf8(&fraction).unwrap_or_default());
+}
+
+/// A second without its zone; `None` beyond the year 9999.
+fn second(since_1970: u64) -> Option<[u8; 19]> {
+    let moment = time::OffsetDateTime::from_unix_timestamp(since_1970.try_into().ok()?).ok()?;
+    let (year, month, day) = moment.to_calendar_date();
+    let (hour, minute, second) = moment.to_hms();
+    let mut text = *b"0000-00-00T00:00:00";
+    digits(&mut text[..4], year.try_into().ok()?);
+    let parts = [(5, u8::from(month)), (8, day), (11, hour), (14, minute), (17, second)];
+    for (at, part) in parts {
+        digits(&mut text[at..at + 2], part.into());
+    }
+    Some(text)
+}
+
+/// The last digits of a number, as many as there is room for.
+fn digits(room: &mut [u8], value: u64) {
+    let mut rest = value;
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
 }
 
 fn write_text(line: &mut String, event: &Event<'_>, ansi: bool) {
@@ -103,7 +145,7 @@ fn write_text(line: &mut String, event: &Event<'_>, ansi: bool) {
         (true, _) => ("\x1b[2m", "\x1b[34m", "\x1b[0m"),
     };
     line.push_str(dim);
-    write_time(line);
+    write_time(line, now());
     line.push_str(end);
     line.push(' ');
     line.push_str(colour);
@@ -130,7 +172,7 @@ fn write_text(line: &mut String, event: &Event<'_>, ansi: bool) {
 
 fn write_json(line: &mut String, event: &Event<'_>) {
     line.push_str(r#"{"timestamp":""#);
-    write_time(line);
+    write_time(line, now());
     line.push_str(r#"","level":""#);
     line.push_str(event.metadata().level().as_str());
     line.push('"');
@@ -349,7 +391,7 @@ fn number(line: &mut String, value: u64) {
             break;
         }
     }
-    line.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    line.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Times in milliseconds with three places, which is what fractions in the log are, without the general machinery.
@@ -365,12 +407,10 @@ fn fraction(line: &mut String, value: f64) {
     )]
     let thousandths = thousandths.round() as u64;
     number(line, thousandths / 1000);
-    let places = [thousandths / 100 % 10, thousandths / 10 % 10, thousandths % 10];
-    let used = places.iter().rposition(|place| *place != 0).unwrap_or(0);
-    line.push('.');
-    for place in &places[..=used] {
-        number(line, *place);
-    }
+    let mut places = *b".000";
+    digits(&mut places[1..], thousandths % 1000);
+    let used = places.iter().rposition(|place| *place != b'0').unwrap_or(0).max(1);
+    line.push_str(std::str::from_utf8(&places[..=used]).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -415,6 +455,25 @@ mod tests {
             nothing,
             "hello {}\r\nworld", 7
         );
+    }
+
+    #[test]
+    fn times_are_those_of_rfc_3339() {
+        let written = |seconds: u64, nanos: u32| {
+            let mut line = String::new();
+            write_time(&mut line, UNIX_EPOCH + Duration::new(seconds, nanos));
+            line
+        };
+        for (seconds, nanos, expected) in [
+            (0, 0, "1970-01-01T00:00:00.000000Z"),
+            (951_827_696, 7_999, "2000-02-29T12:34:56.000007Z"),
+            (951_827_696, 999_999_999, "2000-02-29T12:34:56.999999Z"),
+            (1_795_416_499, 17_739_000, "2026-11-23T06:48:19.017739Z"),
+            (253_402_300_799, 0, "9999-12-31T23:59:59.000000Z"),
+        ] {
+            assert_eq!(written(seconds, nanos), expected);
+        }
+        assert_eq!(written(253_402_300_800, 0).len(), 27);
     }
 
     #[test]
