@@ -71,6 +71,7 @@ pub fn serve() -> anyhow::Result<()> {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(head_deadline)
+            .writev(false)
             .max_buf_size(64 * 1024);
         builder
             .http2()
