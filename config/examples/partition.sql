@@ -61,6 +61,12 @@ BEGIN
         FOR remainder IN 0 .. modulus - 1 LOOP
             EXECUTE format('CREATE TABLE %I PARTITION OF partitioned FOR VALUES WITH (MODULUS %s, REMAINDER %s) %s',
                 step.name || '_' || remainder, modulus, remainder, options);
+            -- What the planner is told about columns is copied by nothing else.
+            FOR part IN SELECT attname, array_to_string(attoptions, ', ') AS told FROM pg_attribute
+                WHERE attrelid = to_regclass(step.name) AND attoptions IS NOT NULL
+            LOOP
+                EXECUTE format('ALTER TABLE %I ALTER COLUMN %I SET (%s)', step.name || '_' || remainder, part.attname, part.told);
+            END LOOP;
         END LOOP;
         EXECUTE format('INSERT INTO partitioned SELECT * FROM %I', step.name);
         EXECUTE format('DROP TABLE %I', step.name);

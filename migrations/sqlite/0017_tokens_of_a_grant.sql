@@ -1,0 +1,1 @@
+-- Nothing to do: here what is unique is looked up by its key.
