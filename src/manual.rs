@@ -226,7 +226,8 @@
 //! # Sign-in
 //!
 //! Every attempt costs one argon2id hash, whether or not the user exists. Hashing runs on threads of its own, half as many as
-//! there are cores, which give way to those that serve (`crypto::hashing_threads`), behind a bounded queue; beyond it the page
+//! there are cores, which give way to those that serve, and rest between hashes while others want their core
+//! (`crypto::hashing_threads`): then each hashes for a tenth of the time. They have a bounded queue; beyond it the page
 //! says to try again (503), so a flood of sign-ins takes neither memory nor the token endpoint's time. The cookie session gets a new id at each sign-in. Form tokens are bound
 //! to the browser and the request they belong to, and after sign-in to the sign-in as well; cross-site posts are refused by
 //! `Sec-Fetch-Site` and `Origin` before that.

@@ -132,7 +132,8 @@ const CLOCKS: &[(&str, &[&str])] = &[
     ),
     ("now_utc", &[]),
     ("Uuid::now_v7", &[]),
-    ("thread::sleep", &[]),
+    // Between hashes.
+    ("thread::sleep", &["crypto/hashing_threads.rs"]),
     // Deadlines: for those who send slowly, and for a database that does not answer.
     (
         "tokio::time",
