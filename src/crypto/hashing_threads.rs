@@ -112,6 +112,10 @@ impl Inner {
             let begun = Begun::now();
             // Whoever waits learns of a panic by the answer that does not come.
             drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory))));
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a thread of its own, which is to let others have the core"
+            )]
             std::thread::sleep(begun.rest());
         }
     }

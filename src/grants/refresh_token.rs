@@ -10,7 +10,7 @@ use crate::protocol::error::{OAuthError, Reason};
 use crate::protocol::params::Params;
 use crate::protocol::resource;
 use crate::protocol::scope::Scope;
-use crate::store::{LoadedRefreshToken, RefreshOutcome, Successor};
+use crate::store::{LoadedRefreshToken, RefreshOutcome, RememberedRefreshToken, Successor};
 use crate::time::Timestamp;
 use crate::tokens::access::Subject;
 use crate::tokens::plan::{Order, TokenResponse, plan};
@@ -57,7 +57,7 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &RefreshRequest) -> Resu
     let digest = request.token.as_ref().ok_or(Reason::RefreshTokenUnknown)?.digest();
     let store = cx.app.store();
     if let Some(known) = store.remembered_refresh_token(&digest).await? {
-        match attempt(cx, request, &known).await {
+        match attempt(cx, request, Presented::Remembered(&known)).await {
             Ok(Some(response)) => return Ok(response),
             // Whether it was stored, nobody knows.
             Err(error) if error.status() >= 500 => return Err(error),
@@ -68,19 +68,36 @@ pub(super) async fn exchange(cx: &TokenCx<'_>, request: &RefreshRequest) -> Resu
     for _ in 0..MAX_ROUNDS {
         let loaded = store.presented_refresh_token(&digest).await?;
         let loaded = loaded.ok_or(Reason::RefreshTokenUnknown)?;
-        if let Some(response) = attempt(cx, request, &loaded).await? {
+        if let Some(response) = attempt(cx, request, Presented::Read(&loaded)).await? {
             return Ok(response);
         }
     }
     Err(Reason::Busy.into())
 }
 
+/// A token as it was read for this request, or as it is remembered to be live.
+#[derive(Clone, Copy)]
+enum Presented<'a> {
+    Read(&'a LoadedRefreshToken),
+    Remembered(&'a RememberedRefreshToken),
+}
+
+impl<'a> Presented<'a> {
+    fn loaded(self) -> &'a LoadedRefreshToken {
+        match self {
+            Self::Read(loaded) => loaded,
+            Self::Remembered(known) => known,
+        }
+    }
+}
+
 /// One round: `None` when another request of the same family was faster.
 async fn attempt(
     cx: &TokenCx<'_>,
     request: &RefreshRequest,
-    loaded: &LoadedRefreshToken,
+    presented: Presented<'_>,
 ) -> Result<Option<TokenResponse>, OAuthError> {
+    let loaded = presented.loaded();
     let window = cx.app.config().tokens.refresh_retry_window.as_secs();
     let successor = match decide(loaded, cx.client, window, cx.now) {
         Decision::Rotate(successor) => successor,
@@ -111,12 +128,16 @@ async fn attempt(
         now: cx.now,
     };
     let plan = plan(cx.app, cx.catalog, order).await?;
-    match cx
-        .app
-        .store()
-        .rotate_refresh_token(loaded, &plan.stored, successor, cx.now)
-        .await?
-    {
+    let store = cx.app.store();
+    let outcome = match presented {
+        Presented::Remembered(known) => store.rotate_remembered(known, &plan.stored, cx.now).await?,
+        Presented::Read(loaded) => {
+            store
+                .rotate_refresh_token(loaded, &plan.stored, successor, cx.now)
+                .await?
+        }
+    };
+    match outcome {
         RefreshOutcome::Rotated => Ok(Some(plan.response)),
         RefreshOutcome::Outrun => Ok(None),
         RefreshOutcome::Gone => Err(Reason::RefreshTokenUnknown.into()),

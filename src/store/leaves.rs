@@ -1,15 +1,17 @@
 //! Live refresh tokens that this node has read or issued, on Postgres: the next rotation of a chain that comes to the same node
-//! reads nothing but the poll that it shares with others ([`super::standing_feed`]).
+//! is one statement.
 //!
-//! Grant and user are as they are in the database, by the poll. That the token itself is live is a memory alone, and need be no
-//! more: the write that spends it says whether it was. What comes of it otherwise is decided by what the database has.
+//! Grant and user were as they are kept a moment ago, by a position of [`super::standing_feed`]; the write that spends the token
+//! says whether they still are, and whether the token was live. What comes of it otherwise is decided by what the database has.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
+use super::refresh_tokens::outcome_of;
 use super::standing_feed::{Kept, Kind, Mark};
-use super::{Db, LoadedRefreshToken, NewRefreshToken, RefreshOutcome, Result, Store, rotations};
+use super::{Db, LoadedRefreshToken, NewRefreshToken, NewTokens, RefreshOutcome, Result, Store, rotations};
 use crate::model::digest::TokenDigest;
 use crate::model::refresh_token::{RefreshToken, RefreshTokenState};
 use crate::time::Timestamp;
@@ -20,6 +22,19 @@ const CAPACITY: usize = 8_192;
 /// What is kept, by the digest of the token.
 pub(super) struct Leaves(Cache<TokenDigest, Arc<Kept<LoadedRefreshToken>>>);
 
+/// A live refresh token as this node remembers it, with grant and user as they were a moment ago. Only a rotation that succeeds
+/// may rest on it ([`Store::rotate_remembered`]); before anything is refused, [`Store::presented_refresh_token`] must be asked.
+#[derive(Clone)]
+pub struct RememberedRefreshToken(Arc<Kept<LoadedRefreshToken>>);
+
+impl Deref for RememberedRefreshToken {
+    type Target = LoadedRefreshToken;
+
+    fn deref(&self) -> &LoadedRefreshToken {
+        &self.0.value
+    }
+}
+
 impl Default for Leaves {
     fn default() -> Self {
         Self(Cache::new(CAPACITY))
@@ -27,17 +42,31 @@ impl Default for Leaves {
 }
 
 impl Store {
-    /// The refresh token with this digest, if it is remembered to be live. Grant and user are as they are now; whether the token
-    /// still is live, [`Store::rotate_refresh_token`] finds. So only a rotation that succeeds may rest on this; before anything is
-    /// refused, [`Store::presented_refresh_token`] must be asked.
-    pub async fn remembered_refresh_token(&self, digest: &TokenDigest) -> Result<Option<Arc<LoadedRefreshToken>>> {
+    /// The refresh token with this digest, if it is remembered to be live.
+    pub async fn remembered_refresh_token(&self, digest: &TokenDigest) -> Result<Option<RememberedRefreshToken>> {
         if let Db::Postgres(pg) = &self.db
             && let Some(kept) = self.leaves.0.get(digest)
-            && self.feed.confirms(self, pg, &kept).await?
+            && self.feed.confirmed_lately(self, pg, &kept).await?
         {
-            return Ok(Some(kept.value.clone()));
+            return Ok(Some(RememberedRefreshToken(kept)));
         }
         Ok(None)
+    }
+
+    /// Issues the successor of `presented`, if all is as it is remembered.
+    pub async fn rotate_remembered(
+        &self,
+        presented: &RememberedRefreshToken,
+        tokens: &NewTokens,
+        now: Timestamp,
+    ) -> Result<RefreshOutcome> {
+        let (Db::Postgres(pg), Some(next)) = (&self.db, &tokens.refresh) else {
+            return Ok(RefreshOutcome::Gone);
+        };
+        let access = tokens.access.as_ref();
+        let outcome = outcome_of(rotations::rotate_remembered((self, pg), &presented.0, (next, access), now).await);
+        self.keep_successor(&presented.token, next, &outcome, now);
+        outcome
     }
 
     /// The refresh token with this digest as it is now, remembered for the rotation that follows.

@@ -69,6 +69,7 @@ pub use grants::{CodeOutcome, ConsentUse, IssueOutcome, LoadedCode, NewCode, New
 pub use inspection::{Commits, Inspection, Registered};
 pub use interactions::InteractionWrite;
 pub use introspection::{Info, OpaqueInfo, OpaqueStanding, PersonStanding, Standing};
+pub use leaves::RememberedRefreshToken;
 pub use logouts::LogoutNotice;
 pub use migrate::table_columns;
 pub use recovery::{DatabaseMark, Ended};

@@ -203,7 +203,7 @@ pub(super) async fn load_one(reader: Pool<'_>, digest: &TokenDigest) -> Result<O
 }
 
 /// `false`: another caller was first.
-fn outcome_of(rotated: Result<bool>) -> Result<RefreshOutcome> {
+pub(super) fn outcome_of(rotated: Result<bool>) -> Result<RefreshOutcome> {
     match rotated {
         Ok(true) => Ok(RefreshOutcome::Rotated),
         Ok(false) => Ok(RefreshOutcome::Outrun),

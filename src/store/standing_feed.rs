@@ -37,8 +37,38 @@ const REST: Duration = Duration::from_secs(30);
 /// Changes are deleted when they were there for so long, in seconds: who has not asked since then forgets everything.
 const KEPT: i64 = 300;
 
+/// A position that is older is renewed before a write rests on it: it finds all that has changed since then, for each of its rows.
+const RECENT: Duration = Duration::from_millis(200);
+
 /// How many triggers write the feed.
 const TRIGGERS: i64 = 15;
+
+/// The table `since`, of one row, for a write that rests on what is kept: whether the life of [`Basis`] goes on, and the keys of
+/// all that the write's snapshot sees changed and the position does not. A key without its kind says too much rather than too
+/// little. The parameters are the position's snapshot, and the life's key and start.
+macro_rules! since_position {
+    ($snapshot:literal, $key:literal, $started:literal) => {
+        concat!(
+            "since AS MATERIALIZED (
+            SELECT array_agg(key) AS changed, count(*) < 4098 AND bool_and(kind <> 'all') AND bool_or(kind = 'life' AND key = ",
+            $key,
+            " AND coalesce(pruned <= pg_snapshot_xmin(",
+            $snapshot,
+            "::text::pg_snapshot), TRUE)) AND date_part('epoch', pg_postmaster_start_time()) = ",
+            $started,
+            " AS goes_on
+            FROM (SELECT kind, key, pruned FROM standing_change
+                WHERE xid >= pg_snapshot_xmin(",
+            $snapshot,
+            "::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, ",
+            $snapshot,
+            "::text::pg_snapshot)
+                LIMIT 4098) c
+        )"
+        )
+    };
+}
+pub(super) use since_position;
 
 statements! {
     // The row `life` has the highest number, so each poll sees it, first. The LIMIT is one more than [`MOST_CHANGES`] with it.
@@ -134,6 +164,18 @@ struct Position {
     life: Life,
     /// [`Pg::moves`] from before it was taken.
     moves: u64,
+    taken: Instant,
+}
+
+/// What a write rests on that asks itself what has changed.
+pub(super) struct Basis(Arc<Position>);
+
+impl Basis {
+    /// The parameters of [`since_position`].
+    pub(super) fn parameters(&self) -> (&str, &[u8], f64) {
+        let Life { started, key } = &self.0.life;
+        (&self.0.snapshot, key, *started)
+    }
 }
 
 #[derive(Clone, PartialEq)]
@@ -166,6 +208,7 @@ impl Position {
             xmin,
             life,
             moves,
+            taken: Instant::now(),
         })
     }
 }
@@ -181,7 +224,7 @@ impl Feed {
     }
 
     /// Whether nothing that was applied concerns the row, in a database that has moved so often.
-    fn stands<V>(&self, kept: &Kept<V>, moves: u64) -> bool {
+    pub(super) fn stands<V>(&self, kept: &Kept<V>, moves: u64) -> bool {
         let Ok(state) = self.state.read() else { return false };
         let position = state.position.as_ref();
         let is_new = |tag: &u64| state.changes.get(tag).is_some_and(|changed| *changed > kept.mark);
@@ -200,6 +243,21 @@ impl Feed {
             Err(error @ StoreError::Unavailable(_)) => Err(error),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Whether a row that is kept was as if it were read, a moment ago: a write may rest on it that asks for what has changed since
+    /// the position, see [`Feed::basis`].
+    pub(super) async fn confirmed_lately<V>(&self, store: &Store, pg: &Pg, kept: &Kept<V>) -> Result<bool> {
+        let is_recent = |position: &Arc<Position>| position.taken.elapsed() < RECENT;
+        match self.position(pg.moves()).0.as_ref().is_some_and(is_recent) {
+            true => Ok(self.stands(kept, pg.moves())),
+            false => self.confirms(store, pg, kept).await,
+        }
+    }
+
+    /// The position, for a write that excludes what has changed since then. A row may be in it if it stands after this.
+    pub(super) fn basis(&self, moves: u64) -> Option<Basis> {
+        self.position(moves).0.map(Basis)
     }
 
     /// Applies what has changed by now, together with others.

@@ -204,6 +204,9 @@ async fn postgres_takes_five_round_trips_and_two_commits_for_a_code_flow() {
     let warm = server.code_flow(&client, scope).await;
     let next = Tokens::of(server.refresh(&client, warm.refresh()).await);
     server.refresh(&client, next.refresh()).await.expect(200);
+    for _ in 0..2 {
+        server.userinfo(&warm.access).await.expect(200);
+    }
     server.revoke(&client, &warm.access).await.expect(200);
     for _ in 0..3 {
         let request = AuthRequest::new(&client, scope);
@@ -224,9 +227,15 @@ async fn postgres_takes_five_round_trips_and_two_commits_for_a_code_flow() {
         assert_eq!((authorized.round_trips, authorized.commits), (3, 1), "{authorized:#?}");
         assert_eq!((redeemed.round_trips, redeemed.commits), (2, 1), "{redeemed:#?}");
         assert_eq!((refreshed.round_trips, refreshed.commits), (2, 1), "{refreshed:#?}");
-        assert_eq!((remembered.round_trips, remembered.commits), (2, 1), "{remembered:#?}");
-        let polls = |text: &String| text.contains("FROM standing_change");
-        assert!(remembered.statements.iter().any(polls), "{remembered:#?}");
+        // On a slow machine the position is to be renewed.
+        let polls = |text: &&String| text.starts_with("SELECT pg_current_snapshot()");
+        let polls = remembered.statements.iter().filter(polls).count();
+        assert_eq!(
+            (remembered.round_trips - polls, remembered.commits),
+            (1, 1),
+            "{remembered:#?}"
+        );
+        assert!(polls <= 1, "{remembered:#?}");
         assert_eq!((revoked.round_trips, revoked.commits), (1, 1), "{revoked:#?}");
     }
 }
