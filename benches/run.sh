@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The benchmark: the whole server under load, on SQLite and on PostgreSQL, beside what limits it and beside other servers of its
-# kind. Writes a table to target/benchmark.md and to standard output. Half an hour on two cores, once everything is built.
+# kind. Writes a table to target/benchmark.md and to standard output. A quarter of an hour on two cores, once everything is built.
 #
 #   benches/run.sh                          everything
 #   benches/run.sh --quick                  a few minutes: fewer and shorter rounds, growth to 100,000 rows

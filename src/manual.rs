@@ -130,9 +130,9 @@
 //!
 //! Refresh tokens are read together in this way on PostgreSQL, and rotated: a statement that waits for no row spends the leaves of
 //! all who wait and commits for them (`store/rotations.rs`), and whom it leaves out has one of its own. A node also remembers the
-//! leaves that it has issued, with grant and user, for which the same question holds (`store/leaves.rs`). That a leaf is live is
-//! never taken from memory: the write that spends it finds nothing to spend if it is not, and then, and before anything is
-//! refused, the database is read.
+//! leaves that it has issued, with grant and user (`store/leaves.rs`). Nothing of that is taken on trust: the statement that spends
+//! such a leaf asks the same question in its own snapshot, and spends nothing if grant or user have changed or the leaf is not live;
+//! then, and before anything is refused, the database is read. So most refreshes are one statement, which others share.
 //!
 //! Connections to PostgreSQL plan without sequential scans. A statement is planned once for each connection, perhaps while its
 //! tables are small or have never been analysed, and would read them whole for as long as the connection lives. For the same reason
