@@ -218,8 +218,15 @@ async fn a_node_that_hangs_is_waited_for_no_longer_than_it_counts_on_its_memory(
         create: false,
     };
     let there = here.over(Store::open(&options).await.unwrap(), |_| {});
-    let watch = Watch::on(&there, PACE);
+    let beat = PACE.lease;
+    let watch = Watch::on(&there, CatalogPace { beat, ..PACE });
     settle(&there, &id).await;
+    // A node that looks again after the change is rightly waited for once more: this one has looked, and does not soon.
+    let mut raw = here.db.raw().await;
+    let behind = "SELECT count(*) FROM catalog_reader r, catalog_version v WHERE r.seen < v.version";
+    while raw.number(behind).await > 0 {
+        tokio::task::yield_now().await;
+    }
 
     wire.go_dead();
     there.client_credentials(&batch).await.expect(200);
