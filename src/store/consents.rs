@@ -16,7 +16,7 @@ statements! {
     END_GRANTS_OF_PAIR = "UPDATE grants SET ended_at = $3, end_reason = $4
         WHERE user_id = $1 AND client_id = $2 AND ended_at IS NULL";
     // What is remembered, and what is alive. A grant whose code nobody redeemed gave nobody anything yet. The newest refresh
-    // token tells when a grant was last used, so that no use has to be written down.
+    // token tells when a grant was last used, so that no use has to be written down. `+ 0`: see `postgres::REDEEM_CODE`.
     APPS_OF_USER = "SELECT c.client_id, c.metadata, a.scope, a.claims, a.since, a.offline, a.used_at,
             EXISTS (SELECT 1 FROM client_logo l WHERE l.client_id = c.client_id) AS has_logo
         FROM (
@@ -27,7 +27,7 @@ statements! {
                 COALESCE((SELECT r.created_at FROM refresh_token r WHERE r.grant_id = g.id
                     ORDER BY r.generation DESC LIMIT 1), g.created_at)
             FROM grants g WHERE g.user_id = $1 AND g.ended_at IS NULL AND g.expires_at > $2
-                AND NOT EXISTS (SELECT 1 FROM code k WHERE k.grant_id = g.id AND k.redeemed_at IS NULL)
+                AND NOT EXISTS (SELECT 1 FROM code k WHERE k.grant_id = g.id AND k.redeemed_at + 0 IS NULL)
         ) a JOIN client c ON c.client_id = a.client_id ORDER BY c.client_id, a.since, a.scope";
 }
 

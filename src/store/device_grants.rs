@@ -47,8 +47,9 @@ statements! {
     // costs a bounded number of writes.
     SLOW_DOWN_DEVICE = "UPDATE device_grant SET poll_interval = poll_interval + $3, slowed_at = $2
         WHERE digest = $1 AND poll_interval < expires_at - created_at";
-    CLAIM_DEVICE = "UPDATE device_grant SET redeemed_at = $2
-        WHERE digest = $1 AND decision = 'allow' AND redeemed_at IS NULL AND expires_at > $2";
+    CLAIM_DEVICE = "SELECT 0",
+        "UPDATE device_grant SET redeemed_at = $2
+            WHERE digest = $1 AND decision = 'allow' AND redeemed_at IS NULL AND expires_at > $2";
     FIND_BY_USER_CODE = concat!("SELECT ", device_columns!(), " FROM device_grant d WHERE d.user_code = $1");
     INSERT_DEVICE_VISIT = "INSERT INTO device_visit (id, browser, device_id, sealed_code) VALUES ($1, $2, $3, $4)";
     FIND_DEVICE_VISIT = concat!("SELECT v.browser, v.sealed_code, ", device_columns!(), "

@@ -49,7 +49,8 @@ statements! {
         FROM code k JOIN grants g ON g.id = k.grant_id JOIN users u ON u.id = g.user_id
         WHERE k.digest = $1");
     FAIL_PROOF = "UPDATE code SET failed_proofs = failed_proofs + 1 WHERE digest = $1";
-    CLAIM_CODE = "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL AND failed_proofs < 3";
+    CLAIM_CODE = "SELECT 0",
+        "UPDATE code SET redeemed_at = $2 WHERE digest = $1 AND redeemed_at IS NULL AND failed_proofs < 3";
 }
 
 /// Stores a grant in a transaction; whether what it rests on still stood.

@@ -10,6 +10,7 @@ mod group_commit;
 mod interactions;
 mod keys_and_apis;
 mod leaves;
+mod plans;
 mod refresh_tokens;
 mod rotations;
 mod schema;
