@@ -15,6 +15,7 @@ use crate::model::user::User;
 use crate::time::Timestamp;
 
 /// Selects the refresh token of a digest. Whether the successor was used is asked of a spent one alone: the live leaf has none.
+/// `OFFSET 0` has Postgres look for it by its index. It may else make a table of all spent tokens first, as Postgres 18 does.
 macro_rules! load_refresh_token {
     ($digest:literal) => {
         concat!(
@@ -25,7 +26,8 @@ macro_rules! load_refresh_token {
             ",
         r.digest, r.generation, r.created_at AS token_created_at, r.expires_at AS token_expires_at, r.spent_at, r.replaced_at,
         r.spent_at IS NOT NULL AND EXISTS (SELECT 1 FROM refresh_token n
-            WHERE n.grant_id = r.grant_id AND n.generation = r.generation + 1 AND n.spent_at IS NOT NULL) AS successor_used
+            WHERE n.grant_id = r.grant_id AND n.generation = r.generation + 1 AND n.spent_at IS NOT NULL
+            LIMIT 1 OFFSET 0) AS successor_used
         FROM refresh_token r JOIN grants g ON g.id = r.grant_id JOIN users u ON u.id = g.user_id
         WHERE r.digest = ",
             $digest

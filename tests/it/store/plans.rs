@@ -30,10 +30,11 @@ const MAY_READ_ALL: [&str; 18] = [
     "TABLE_COLUMNS",
 ];
 
-/// What may read one index whole: at most a row for each client, or the one row of its kind; and the sweep of tokens, whose plan in
-/// a table with rows is made for each moment, since a kept one is reckoned to cost more.
-const MAY_READ: [(&str, &str); 4] = [
+/// What may read one index whole: at most a row for each client, the last row, or the one row of its kind; and the sweep of tokens,
+/// whose plan in a table with rows is made for each moment, since a kept one is reckoned to cost more.
+const MAY_READ: [(&str, &str); 5] = [
     ("APPS_OF_USER", "client_logo_pkey"),
+    ("LAST_SEQ", "audit_event_pkey"),
     ("OPEN_STANDINGS", "standing_change_life"),
     ("SWEEP_REFRESH_TOKENS", "grants_pkey"),
     ("SWEEP_REFRESH_TOKENS", "refresh_token_by_grant"),
